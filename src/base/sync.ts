@@ -1,132 +1,121 @@
 // Small pieces that keep concurrent work honest: a mailbox (one writer), a latch, a deadline, a token bucket and a
 // lock on a folder that dies with its holder. They must never know what they guard.
-import { Database } from "bun:sqlite";
-import { Fault } from "./fault.ts";
+import { Database } from 'bun:sqlite';
+import { Fault } from './fault.ts';
 
 /** Runs tasks one after the other, in order of arrival; a task that fails does not stop the next. */
 export class Mailbox {
-	#tail: Promise<unknown> = Promise.resolve();
-	#pendingCount = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+  #pendingCount = 0;
 
-	get pendingCount(): number {
-		return this.#pendingCount;
-	}
+  get pendingCount(): number {
+    return this.#pendingCount;
+  }
 
-	send<T>(task: () => Promise<T> | T): Promise<T> {
-		this.#pendingCount += 1;
-		const run = this.#tail.then(task, task);
-		this.#tail = run
-			.catch(() => undefined)
-			.finally(() => {
-				this.#pendingCount -= 1;
-			});
-		return run;
-	}
+  send<T>(task: () => Promise<T> | T): Promise<T> {
+    this.#pendingCount += 1;
+    const run = this.#tail.then(task, task);
+    this.#tail = run
+      .catch(() => undefined)
+      .finally(() => {
+        this.#pendingCount -= 1;
+      });
+    return run;
+  }
 }
 
 /** A promise that somebody else settles, once. */
 export class Latch<T = void> {
-	readonly promise: Promise<T>;
-	#isSettled = false;
-	#resolve!: (value: T) => void;
-	#reject!: (reason: unknown) => void;
+  readonly promise: Promise<T>;
+  #isSettled = false;
+  #resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
 
-	constructor() {
-		this.promise = new Promise<T>((resolve, reject) => {
-			this.#resolve = resolve;
-			this.#reject = reject;
-		});
-		// An unobserved rejection is not a crash; whoever waits sees it.
-		this.promise.catch(() => undefined);
-	}
+  constructor() {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // An unobserved rejection is not a crash; whoever waits sees it.
+    this.promise.catch(() => undefined);
+  }
 
-	get isSettled(): boolean {
-		return this.#isSettled;
-	}
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
 
-	open(value: T): void {
-		this.#isSettled = true;
-		this.#resolve(value);
-	}
+  open(value: T): void {
+    this.#isSettled = true;
+    this.#resolve(value);
+  }
 
-	fail(reason: unknown): void {
-		this.#isSettled = true;
-		this.#reject(reason);
-	}
+  fail(reason: unknown): void {
+    this.#isSettled = true;
+    this.#reject(reason);
+  }
 }
 
 /** Rejects with the signal's reason when it aborts first; the work itself is not stopped. */
-export async function untilAborted<T>(
-	work: Promise<T>,
-	signal: AbortSignal | undefined,
-): Promise<T> {
-	if (signal === undefined) return work;
-	if (signal.aborted) throw signal.reason;
-	let onAbort: (() => void) | undefined;
-	const aborted = new Promise<never>((_, reject) => {
-		onAbort = () => reject(signal.reason);
-		signal.addEventListener("abort", onAbort, { once: true });
-	});
-	try {
-		return await Promise.race([work, aborted]);
-	} finally {
-		if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
-	}
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  if (signal.aborted) throw signal.reason;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** Sleeps, or rejects with the signal's reason. */
-export function pause(
-	milliseconds: number,
-	signal?: AbortSignal,
-): Promise<void> {
-	const latch = new Latch();
-	const timer = setTimeout(() => latch.open(), milliseconds);
-	return untilAborted(latch.promise, signal).finally(() => clearTimeout(timer));
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  const latch = new Latch();
+  const timer = setTimeout(() => latch.open(), milliseconds);
+  return untilAborted(latch.promise, signal).finally(() => clearTimeout(timer));
 }
 
 /** A token bucket: `capacity` tokens, refilled evenly over `refillMs`. O(1), no timer. */
 export class Bucket {
-	#tokens: number;
-	#updatedAt: number;
+  #tokens: number;
+  #updatedAt: number;
 
-	constructor(
-		readonly capacity: number,
-		readonly refillMs: number,
-		now: number,
-	) {
-		this.#tokens = capacity;
-		this.#updatedAt = now;
-	}
+  constructor(
+    readonly capacity: number,
+    readonly refillMs: number,
+    now: number,
+  ) {
+    this.#tokens = capacity;
+    this.#updatedAt = now;
+  }
 
-	take(now: number): boolean {
-		this.#refill(now);
-		if (this.#tokens < 1) return false;
-		this.#tokens -= 1;
-		return true;
-	}
+  take(now: number): boolean {
+    this.#refill(now);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
 
-	/** Whole tokens left at `now`. */
-	remaining(now: number): number {
-		this.#refill(now);
-		return Math.floor(this.#tokens);
-	}
+  /** Whole tokens left at `now`. */
+  remaining(now: number): number {
+    this.#refill(now);
+    return Math.floor(this.#tokens);
+  }
 
-	/** Milliseconds until a token is there; 0 when one is. */
-	waitMs(now: number): number {
-		this.#refill(now);
-		return this.#tokens >= 1
-			? 0
-			: Math.ceil(((1 - this.#tokens) * this.refillMs) / this.capacity);
-	}
+  /** Milliseconds until a token is there; 0 when one is. */
+  waitMs(now: number): number {
+    this.#refill(now);
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * this.refillMs) / this.capacity);
+  }
 
-	#refill(now: number): void {
-		const elapsed = Math.max(0, now - this.#updatedAt);
-		this.#tokens = Math.min(
-			this.capacity,
-			this.#tokens + (elapsed * this.capacity) / this.refillMs,
-		);
-		this.#updatedAt = now;
-	}
+  #refill(now: number): void {
+    const elapsed = Math.max(0, now - this.#updatedAt);
+    this.#tokens = Math.min(this.capacity, this.#tokens + (elapsed * this.capacity) / this.refillMs);
+    this.#updatedAt = now;
+  }
 }
 
 /**
@@ -134,45 +123,36 @@ export class Bucket {
  * (fcntl on POSIX, LockFileEx on Windows), so there is no stale lock to clear.
  */
 export class FileLock implements Disposable {
-	readonly #database: Database;
+  readonly #database: Database;
 
-	private constructor(database: Database) {
-		this.#database = database;
-	}
+  private constructor(database: Database) {
+    this.#database = database;
+  }
 
-	/** Takes the lock at `path`, or returns null when another process holds it. Throws a Fault when the file cannot be made. */
-	static tryTake(path: string): FileLock | null {
-		let database: Database;
-		try {
-			database = new Database(path, { create: true });
-			database.exec("PRAGMA busy_timeout = 0");
-			database.exec("PRAGMA journal_mode = MEMORY");
-		} catch (thrown) {
-			if (isBusy(thrown)) return null;
-			throw new Fault(
-				"not_writable",
-				`The lock file ${path} cannot be opened: ${String(thrown)}`,
-				{ cause: thrown },
-			);
-		}
-		try {
-			database.exec("BEGIN EXCLUSIVE");
-			return new FileLock(database);
-		} catch (thrown) {
-			database.close();
-			if (isBusy(thrown)) return null;
-			throw new Fault(
-				"not_writable",
-				`The lock file ${path} cannot be locked: ${String(thrown)}`,
-				{ cause: thrown },
-			);
-		}
-	}
+  /** Takes the lock at `path`, or returns null when another process holds it. Throws a Fault when the file cannot be made. */
+  static tryTake(path: string): FileLock | null {
+    let database: Database;
+    try {
+      database = new Database(path, { create: true });
+      database.exec('PRAGMA busy_timeout = 0');
+      database.exec('PRAGMA journal_mode = MEMORY');
+    } catch (thrown) {
+      if (isBusy(thrown)) return null;
+      throw new Fault('not_writable', `The lock file ${path} cannot be opened: ${String(thrown)}`, { cause: thrown });
+    }
+    try {
+      database.exec('BEGIN EXCLUSIVE');
+      return new FileLock(database);
+    } catch (thrown) {
+      database.close();
+      if (isBusy(thrown)) return null;
+      throw new Fault('not_writable', `The lock file ${path} cannot be locked: ${String(thrown)}`, { cause: thrown });
+    }
+  }
 
-	[Symbol.dispose](): void {
-		this.#database.close();
-	}
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
 }
 
-const isBusy = (thrown: unknown): boolean =>
-	/busy|locked/i.test(String(thrown));
+const isBusy = (thrown: unknown): boolean => /busy|locked/i.test(String(thrown));

@@ -1,117 +1,112 @@
 // The words that the core and every dialect share: plain types in bytes, Hz, milliseconds, ratios 0–1 and epoch
 // milliseconds. It must never hold a wire word of any dialect.
-import type { LogLine } from "../base/log.ts";
+import type { LogLine } from '../base/log.ts';
 
 /** Where the one child process of a model stands. */
-export type InstanceState =
-	| "stopped"
-	| "starting"
-	| "ready"
-	| "stopping"
-	| "failed";
+export type InstanceState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'failed';
 
 /** What one finished request cost, as the engine counted it; unknown is null. */
 export interface Usage {
-	readonly modelId: string;
-	/** Epoch milliseconds of the request's arrival. */
-	readonly startedAt: number;
-	readonly durationMs: number;
-	readonly firstByteMs: number | null;
-	readonly status: number;
-	readonly promptTokens: number | null;
-	readonly cachedTokens: number | null;
-	readonly generatedTokens: number | null;
-	readonly promptMs: number | null;
-	readonly generationMs: number | null;
-	readonly bytesOut: number;
+  readonly modelId: string;
+  /** Epoch milliseconds of the request's arrival. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly firstByteMs: number | null;
+  readonly status: number;
+  readonly promptTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly generatedTokens: number | null;
+  readonly promptMs: number | null;
+  readonly generationMs: number | null;
+  readonly bytesOut: number;
 }
 
 /** Promise 2: what a load really did, against what was planned. */
 export interface Verdict {
-	readonly modelId: string;
-	/** Epoch milliseconds. */
-	readonly at: number;
-	/** `as_planned`, `degraded` (it runs, but not as planned) or `failed`. */
-	readonly outcome: "as_planned" | "degraded" | "failed";
-	/** From start to the first healthy answer. */
-	readonly loadMs: number | null;
-	readonly layersTotal: number | null;
-	readonly layersOnGpu: number | null;
-	/** Bytes by device as the engine reported: `CPU`, `Vulkan0`, …; null before it said so. */
-	readonly measuredBytes: Readonly<Record<string, number>> | null;
-	readonly predictedBytes: Readonly<Record<string, number>> | null;
-	readonly contextTokens: number | null;
-	readonly cacheTypeK: string | null;
-	readonly cacheTypeV: string | null;
-	/** From the first real request; null until one was answered. */
-	readonly tokensPerSecond: number | null;
-	/** What is not as planned, in sentences, and the way out of each. */
-	readonly findings: readonly {
-		readonly message: string;
-		readonly hint: string | null;
-	}[];
+  readonly modelId: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** `as_planned`, `degraded` (it runs, but not as planned) or `failed`. */
+  readonly outcome: 'as_planned' | 'degraded' | 'failed';
+  /** From start to the first healthy answer. */
+  readonly loadMs: number | null;
+  readonly layersTotal: number | null;
+  readonly layersOnGpu: number | null;
+  /** Bytes by device as the engine reported: `CPU`, `Vulkan0`, …; null before it said so. */
+  readonly measuredBytes: Readonly<Record<string, number>> | null;
+  readonly predictedBytes: Readonly<Record<string, number>> | null;
+  readonly contextTokens: number | null;
+  readonly cacheTypeK: string | null;
+  readonly cacheTypeV: string | null;
+  /** From the first real request; null until one was answered. */
+  readonly tokensPerSecond: number | null;
+  /** What is not as planned, in sentences, and the way out of each. */
+  readonly findings: readonly {
+    readonly message: string;
+    readonly hint: string | null;
+  }[];
 }
 
 export interface Instance {
-	readonly modelId: string;
-	readonly state: InstanceState;
-	/** Epoch milliseconds of the last change of state. */
-	readonly since: number;
-	readonly pid: number | null;
-	readonly portNumber: number | null;
-	readonly requestsInFlight: number;
-	readonly requestsQueued: number;
-	readonly isPinned: boolean;
-	/** Epoch milliseconds of the last request's end; null when none yet. */
-	readonly lastUsedAt: number | null;
-	/** Milliseconds of idleness after which it is stopped; null: never. */
-	readonly ttlMs: number | null;
-	/** What the plan reserves, by device. */
-	readonly reservedBytes: Readonly<Record<string, number>>;
-	readonly verdict: Verdict | null;
-	/** Why it failed, for people; null unless `failed`. */
-	readonly failure: string | null;
+  readonly modelId: string;
+  readonly state: InstanceState;
+  /** Epoch milliseconds of the last change of state. */
+  readonly since: number;
+  readonly pid: number | null;
+  readonly portNumber: number | null;
+  readonly requestsInFlight: number;
+  readonly requestsQueued: number;
+  readonly isPinned: boolean;
+  /** Epoch milliseconds of the last request's end; null when none yet. */
+  readonly lastUsedAt: number | null;
+  /** Milliseconds of idleness after which it is stopped; null: never. */
+  readonly ttlMs: number | null;
+  /** What the plan reserves, by device. */
+  readonly reservedBytes: Readonly<Record<string, number>>;
+  readonly verdict: Verdict | null;
+  /** Why it failed, for people; null unless `failed`. */
+  readonly failure: string | null;
 }
 
 export type DroverEvent =
-	| {
-			readonly type: "instance.changed";
-			readonly instance: Instance;
-			readonly previous: InstanceState;
-	  }
-	| {
-			readonly type: "instance.progress";
-			readonly modelId: string;
-			readonly stage: string;
-			readonly ratio: number | null;
-	  }
-	| { readonly type: "instance.verdict"; readonly verdict: Verdict }
-	| {
-			readonly type: "request.queued";
-			readonly modelId: string;
-			readonly position: number;
-			readonly waitingFor: string | null;
-	  }
-	| { readonly type: "request.finished"; readonly usage: Usage }
-	| {
-			readonly type: "library.changed";
-			readonly added: readonly string[];
-			readonly removed: readonly string[];
-			readonly changed: readonly string[];
-	  }
-	| { readonly type: "config.changed"; readonly touched: readonly string[] }
-	| { readonly type: "config.refused"; readonly message: string }
-	| { readonly type: "engine.changed"; readonly buildId: string | null }
-	| {
-			readonly type: "engine.progress";
-			readonly stage: string;
-			readonly doneBytes: number;
-			readonly totalBytes: number | null;
-	  }
-	| {
-			readonly type: "engine.output";
-			readonly modelId: string;
-			readonly line: string;
-	  }
-	| { readonly type: "log"; readonly line: LogLine }
-	| { readonly type: "server.stopping" };
+  | {
+      readonly type: 'instance.changed';
+      readonly instance: Instance;
+      readonly previous: InstanceState;
+    }
+  | {
+      readonly type: 'instance.progress';
+      readonly modelId: string;
+      readonly stage: string;
+      readonly ratio: number | null;
+    }
+  | { readonly type: 'instance.verdict'; readonly verdict: Verdict }
+  | {
+      readonly type: 'request.queued';
+      readonly modelId: string;
+      readonly position: number;
+      readonly waitingFor: string | null;
+    }
+  | { readonly type: 'request.finished'; readonly usage: Usage }
+  | {
+      readonly type: 'library.changed';
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      readonly changed: readonly string[];
+    }
+  | { readonly type: 'config.changed'; readonly touched: readonly string[] }
+  | { readonly type: 'config.refused'; readonly message: string }
+  | { readonly type: 'engine.changed'; readonly buildId: string | null }
+  | {
+      readonly type: 'engine.progress';
+      readonly stage: string;
+      readonly doneBytes: number;
+      readonly totalBytes: number | null;
+    }
+  | {
+      readonly type: 'engine.output';
+      readonly modelId: string;
+      readonly line: string;
+    }
+  | { readonly type: 'log'; readonly line: LogLine }
+  | { readonly type: 'server.stopping' };
