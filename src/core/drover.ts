@@ -1,0 +1,143 @@
+// The one face of the core: what every dialect, the page and the command line may ask for. A route is one call to it.
+import type { Bus } from '../base/bus.ts';
+import type { Log } from '../base/log.ts';
+import type { EngineBuild } from '../engine/build.ts';
+import type { LaunchPlan } from '../engine/command.ts';
+import type { ModelFacts, ModelKind } from '../gguf/facts.ts';
+import type { Snapshot } from '../hardware/probe.ts';
+import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
+
+/** A model as everybody may see it: from the library, from the configuration, or both. */
+export interface ModelView {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly title: string;
+  readonly description: string | null;
+  readonly isListed: boolean;
+  readonly kind: ModelKind;
+  /** Epoch milliseconds: the file's modification, else the server's start. */
+  readonly createdAt: number;
+  readonly path: string | null;
+  readonly sizeBytes: number | null;
+  readonly quantization: string | null;
+  readonly parameterCount: number | null;
+  /** What it was trained for. */
+  readonly contextTokens: number | null;
+  readonly hasVision: boolean;
+  readonly canUseTools: boolean;
+  /** A `cmd` entry: some other server, not llama-server. */
+  readonly isCustom: boolean;
+  /** Why it cannot be used; null when it can. */
+  readonly failure: string | null;
+  readonly instance: Instance | null;
+}
+
+export interface AcquireOptions {
+  /** Aborts the wait, and later the request, when the client leaves. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told while the request waits: `queued`, `starting`, … */
+  readonly onProgress?: ((stage: string, detail: string | null) => void) | undefined;
+}
+
+/** The right to send one request to a ready engine. Dispose it when the response has ended, however it ended. */
+export interface Lease extends AsyncDisposable {
+  readonly modelId: string;
+  /** `http://127.0.0.1:40123`, no trailing slash. */
+  readonly baseUrl: string;
+  /** Headers that the child wants (its key). */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The model's name to send upstream instead of the caller's; null: leave it. */
+  readonly upstreamModel: string | null;
+  /** Top-level body fields that the entry strips (`filters.stripParams`). */
+  readonly strippedFields: readonly string[];
+  /** Aborts when the child dies or is stopped by force, with a Fault as its reason. */
+  readonly signal: AbortSignal;
+  /** Tells what the request cost; once, before disposal. */
+  report(usage: Omit<Usage, 'modelId'>): void;
+}
+
+export interface FitOptions {
+  readonly contextTokens?: number | undefined;
+}
+
+/** What a model would take, without loading it. */
+export interface FitReport {
+  readonly modelId: string;
+  readonly fit: 'fits' | 'fits_partly' | 'does_not_fit';
+  readonly plan: LaunchPlan | null;
+  /** Bytes by device that the plan takes; `Host` for RAM. */
+  readonly takesBytes: Readonly<Record<string, number>>;
+  readonly freeBytes: Readonly<Record<string, number>>;
+  /** Why it is so, in sentences. */
+  readonly reasons: readonly string[];
+  readonly argv: readonly string[];
+}
+
+/** Sums per model since the server started (counters) and of the last request (gauges). */
+export interface UsageTotals {
+  readonly modelId: string;
+  readonly requestCount: number;
+  readonly failedCount: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly promptMs: number;
+  readonly generationMs: number;
+  readonly durationMs: number;
+  readonly lastAt: number | null;
+  readonly lastTokensPerSecond: number | null;
+}
+
+export interface DroverStatus {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly dataFolder: string;
+  readonly urls: readonly string[];
+  readonly engine: EngineBuild | null;
+  /** Why there is no engine; null when there is one. */
+  readonly engineFailure: string | null;
+  readonly modelCount: number;
+  readonly instances: readonly Instance[];
+  readonly budget: readonly {
+    readonly device: string;
+    readonly totalBytes: number | null;
+    readonly budgetBytes: number;
+    readonly reservedBytes: number;
+  }[];
+}
+
+export interface Drover {
+  readonly version: string;
+  readonly bus: Bus<DroverEvent>;
+  readonly log: Log;
+
+  models(): readonly ModelView[];
+  /** By id or alias; throws `not_found` with `details.nearNames`. A null name: the only or default model, else `bad_request`. */
+  model(name: string | null): ModelView;
+  facts(name: string): ModelFacts | null;
+  instances(): readonly Instance[];
+  verdicts(): readonly Verdict[];
+  usage(): readonly UsageTotals[];
+  /** Latest finished requests, newest last. */
+  requests(limit: number): readonly Usage[];
+
+  /**
+   * Waits until the model is ready and a slot is free, starting and evicting as needed.
+   * Faults: `not_found`, `unprocessable` (broken file), `does_not_fit`, `unavailable` (deadline; `details.retryAfterSeconds`),
+   * `bad_gateway` (the engine failed; `details.logLines`), `cancelled`.
+   */
+  acquire(name: string | null, options?: AcquireOptions): Promise<Lease>;
+  load(name: string, options?: AcquireOptions): Promise<Instance>;
+  /** Drains and stops; `force` ends requests in flight. Stopping a stopped model is no error. */
+  stop(name: string, options?: { readonly force?: boolean }): Promise<void>;
+  stopAll(options?: { readonly force?: boolean }): Promise<void>;
+  setPinned(name: string, isPinned: boolean): void;
+  fit(name: string, options?: FitOptions): Promise<FitReport>;
+
+  status(): DroverStatus;
+  hardware(): Promise<Snapshot>;
+  /** Reads the configuration file again; unchanged models keep running. Throws `config_invalid`; then nothing has changed. */
+  reload(): Promise<readonly string[]>;
+  rescan(): Promise<void>;
+  /** Refuses new work, drains, stops all children. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
