@@ -1,89 +1,252 @@
-// Every setting once: type, default, help, environment name. A superset of ClaraCore's and llama-swap's files.
-// Types here may be imported anywhere (as types); values are passed in.
-import type { CacheType } from '../engine/command.ts';
+// Every setting once: type, default, help, environment name, flag. A superset of ClaraCore's and llama-swap's files.
+// Its types may be imported anywhere (as types); values are passed in. It must never read a file or the environment.
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
-/** One model of `models:`; all fields optional, what is absent is automatic. Fields as in the file. */
-export interface ModelEntry {
-  readonly name?: string;
-  readonly description?: string;
-  readonly aliases?: readonly string[];
-  readonly unlisted?: boolean;
-  // structured: llama-server is ours to start
-  readonly file?: string;
-  readonly mmproj?: string;
-  readonly draft?: string;
-  readonly contextSize?: number;
-  readonly gpuLayers?: number;
-  readonly cacheType?: CacheType;
-  readonly batchSize?: number;
-  readonly parallel?: number;
-  readonly threads?: number;
-  readonly chatTemplate?: string;
-  /** Further llama-server options by long name without dashes; checked against the allow-list. */
-  readonly flags?: Readonly<Record<string, string | number | boolean>>;
-  // escape hatch: any OpenAI-compatible server
-  readonly cmd?: string;
-  readonly cmdStop?: string;
-  readonly proxy?: string;
-  readonly checkEndpoint?: string;
-  readonly env?: readonly string[];
-  readonly useModelName?: string;
-  readonly filters?: { readonly stripParams?: string };
-  // scheduling
-  /** Seconds of idleness before it is stopped; 0 or absent: the global default. */
-  readonly ttl?: number;
-  readonly pin?: boolean;
-  readonly concurrencyLimit?: number;
+const text = Type.String();
+const texts = Type.Array(Type.String());
+const seconds = Type.Number({ minimum: 0, maximum: 31_536_000 });
+const gigabytes = Type.Union([Type.Number({ minimum: 0, maximum: 1_000_000 }), Type.Null()]);
+const count = (minimum: number, maximum: number): TSchema & { static: number } => Type.Integer({ minimum, maximum });
+const portNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
+const oneOf = <const T extends readonly string[]>(...values: T) =>
+  Type.Union(values.map((value) => Type.Literal(value as T[number])));
+
+export const CacheTypeSchema = oneOf('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl');
+const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+
+/** One model of `models:`; all fields are optional, what is absent is automatic. */
+export const ModelEntrySchema = Type.Object(
+  {
+    name: Type.Optional(text),
+    description: Type.Optional(text),
+    aliases: Type.Optional(texts),
+    unlisted: Type.Optional(Type.Boolean()),
+    // Structured: llama-server is ours to start.
+    file: Type.Optional(Type.String({ minLength: 1 })),
+    mmproj: Type.Optional(Type.String({ minLength: 1 })),
+    draft: Type.Optional(Type.String({ minLength: 1 })),
+    contextSize: Type.Optional(count(0, 100_000_000)),
+    gpuLayers: Type.Optional(count(0, 100_000)),
+    cacheType: Type.Optional(CacheTypeSchema),
+    batchSize: Type.Optional(count(1, 1_000_000)),
+    parallel: Type.Optional(count(1, 1024)),
+    threads: Type.Optional(count(1, 4096)),
+    chatTemplate: Type.Optional(text),
+    flags: Type.Optional(Type.Record(Type.String(), scalar)),
+    // Any other OpenAI-compatible server.
+    cmd: Type.Optional(text),
+    cmdStop: Type.Optional(text),
+    proxy: Type.Optional(text),
+    checkEndpoint: Type.Optional(text),
+    env: Type.Optional(texts),
+    useModelName: Type.Optional(text),
+    filters: Type.Optional(
+      Type.Object(
+        { stripParams: Type.Optional(text), strip_params: Type.Optional(text) },
+        { additionalProperties: true },
+      ),
+    ),
+    macros: Type.Optional(Type.Record(Type.String(), scalar)),
+    // Scheduling.
+    ttl: Type.Optional(Type.Number({ minimum: -1, maximum: 31_536_000 })),
+    pin: Type.Optional(Type.Boolean()),
+    concurrencyLimit: Type.Optional(count(0, 100_000)),
+  },
+  { additionalProperties: true },
+);
+export type ModelEntry = Readonly<Static<typeof ModelEntrySchema>>;
+
+export const GroupEntrySchema = Type.Object(
+  {
+    swap: Type.Optional(Type.Boolean()),
+    exclusive: Type.Optional(Type.Boolean()),
+    persistent: Type.Optional(Type.Boolean()),
+    members: texts,
+    startPort: Type.Optional(portNumber),
+  },
+  { additionalProperties: true },
+);
+export type GroupEntry = Readonly<Static<typeof GroupEntrySchema>>;
+
+interface Setting<T> {
+  readonly schema: TSchema & { static: T };
+  readonly default: T;
+  readonly help: string;
+  /** `DROVER_…`, or null where the environment cannot say it. */
+  readonly env: string | null;
+  /** Commander's words, or null where only the file can say it. */
+  readonly flag: string | null;
 }
 
-export interface GroupEntry {
-  readonly swap?: boolean;
-  readonly exclusive?: boolean;
-  readonly persistent?: boolean;
-  readonly members: readonly string[];
-  readonly startPort?: number;
-}
+const setting = <S extends TSchema>(
+  schema: S,
+  fallback: S['static'],
+  env: string | null,
+  flag: string | null,
+  help: string,
+): Setting<S['static']> => ({ schema, default: fallback, env, flag, help });
+
+/** The table of settings: the order is the one in which help and documents show them. */
+export const SETTINGS = {
+  listen: setting(text, '127.0.0.1:5800', 'DROVER_LISTEN', '--listen <host:port>', 'address to listen on'),
+  alsoListen: setting(texts, [], 'DROVER_ALSO_LISTEN', '--also-listen <port=dialect...>', 'further native listeners'),
+  hostNames: setting(texts, [], 'DROVER_HOST_NAMES', '--host-name <name...>', 'further Host names that are ours'),
+  corsOrigins: setting(texts, [], 'DROVER_CORS_ORIGINS', null, 'web origins that may call us from a browser'),
+  modelsFolders: setting(
+    texts,
+    [],
+    'DROVER_MODELS_FOLDERS',
+    '--models-folder <dir...>',
+    'folder with GGUF files, used in place',
+  ),
+  scanKnownFolders: setting(
+    Type.Boolean(),
+    true,
+    'DROVER_SCAN_KNOWN_FOLDERS',
+    '--no-scan-known-folders',
+    'leave the Hugging Face, LM Studio, Ollama and llama.cpp folders alone',
+  ),
+  downloadDir: setting(
+    text,
+    '',
+    'DROVER_DOWNLOAD_DIR',
+    '--download-dir <dir>',
+    'where downloads go (default: models in the data directory)',
+  ),
+  engine: setting(text, 'auto', 'DROVER_ENGINE', '--engine <auto|path>', 'llama-server to use, or its folder'),
+  backend: setting(
+    oneOf('auto', 'cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'),
+    'auto',
+    'DROVER_BACKEND',
+    '--backend <name>',
+    'auto, cuda, rocm, vulkan, metal, sycl or cpu',
+  ),
+  vram: setting(
+    gigabytes,
+    null,
+    'DROVER_VRAM',
+    '--vram <gb>',
+    'GPU memory to use at most, in GB (default: what is free)',
+  ),
+  ram: setting(
+    gigabytes,
+    null,
+    'DROVER_RAM',
+    '--ram <gb>',
+    'main memory to use at most, in GB (default: what is free)',
+  ),
+  preferredContext: setting(
+    Type.Union([Type.Integer({ minimum: 256, maximum: 100_000_000 }), Type.Null()]),
+    null,
+    'DROVER_PREFERRED_CONTEXT',
+    '--preferred-context <tokens>',
+    'context to aim for (default: as large as fits)',
+  ),
+  offline: setting(Type.Boolean(), false, 'DROVER_OFFLINE', '--offline', 'never use the internet'),
+  insecure: setting(
+    Type.Boolean(),
+    false,
+    'DROVER_INSECURE',
+    '--insecure',
+    'serve other machines without a key (do not)',
+  ),
+  auth: setting(Type.Boolean(), false, 'DROVER_AUTH', '--auth', 'require a key even on loopback'),
+  requireApiKey: setting(Type.Boolean(), false, 'DROVER_REQUIRE_API_KEY', null, 'the same, as ClaraCore calls it'),
+  allowCustomCommands: setting(Type.Boolean(), false, null, null, 'let the API set a `cmd`; only this file can say so'),
+  downloadHosts: setting(texts, [], 'DROVER_DOWNLOAD_HOSTS', null, 'further hosts that downloads may come from'),
+  githubApi: setting(text, 'https://api.github.com', 'DROVER_GITHUB_API', null, 'base address of the releases API'),
+  githubDownloads: setting(
+    text,
+    'https://github.com',
+    'DROVER_GITHUB_DOWNLOADS',
+    null,
+    'base address of release downloads',
+  ),
+  debianArchive: setting(
+    text,
+    'http://deb.debian.org/debian',
+    'DROVER_DEBIAN_ARCHIVE',
+    null,
+    'Debian archive or mirror',
+  ),
+  logLevel: setting(
+    oneOf('debug', 'info', 'warn', 'error'),
+    'info',
+    'DROVER_LOG_LEVEL',
+    '--log-level <level>',
+    'debug, info, warn or error',
+  ),
+  healthCheckTimeout: setting(
+    seconds,
+    300,
+    'DROVER_HEALTH_CHECK_TIMEOUT',
+    null,
+    'seconds that a model may take to load',
+  ),
+  queueTimeout: setting(seconds, 600, 'DROVER_QUEUE_TIMEOUT', null, 'seconds that a request may wait for its model'),
+  drainTimeout: setting(seconds, 30, 'DROVER_DRAIN_TIMEOUT', null, 'seconds that requests in flight get when we stop'),
+  startPort: setting(portNumber, 8100, 'DROVER_START_PORT', null, 'first port given to custom commands'),
+  ttl: setting(
+    seconds,
+    0,
+    'DROVER_TTL',
+    '--ttl <seconds>',
+    'stop a model that idles this long (0: only when memory is needed)',
+  ),
+  macros: setting(
+    Type.Record(Type.String(), scalar),
+    {},
+    null,
+    null,
+    'texts to use as ${name} in `cmd`, `proxy` and the like',
+  ),
+  models: setting(Type.Record(Type.String(), ModelEntrySchema), {}, null, null, 'models with settings of their own'),
+  groups: setting(
+    Type.Record(Type.String(), GroupEntrySchema),
+    {},
+    null,
+    null,
+    'which models share the machine, and how',
+  ),
+  preload: setting(texts, [], 'DROVER_PRELOAD', '--preload <model...>', 'models to load at start'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
 
 /** The effective settings: defaults < file < environment < flags, all filled in. */
-export interface Settings {
-  /** `host:port` of the main listener. */
-  readonly listen: string;
-  readonly alsoListen: readonly string[];
-  /** Further Host names that are ours, beside loopback names and the bind address. */
-  readonly hostNames: readonly string[];
-  readonly corsOrigins: readonly string[];
-  readonly modelsFolders: readonly string[];
-  /** Scan the well-known places too (Hugging Face cache, LM Studio, Ollama, llama.cpp, ~/models). */
-  readonly scanKnownFolders: boolean;
-  readonly downloadDir: string;
-  /** `auto` or a path to llama-server or its folder. */
-  readonly engine: string;
-  readonly backend: 'auto' | 'cuda' | 'rocm' | 'vulkan' | 'metal' | 'sycl' | 'cpu';
-  /** Budget in GB (10^9 bytes) per device or in total; null: what is free. */
-  readonly vram: number | null;
-  readonly ram: number | null;
-  readonly preferredContext: number | null;
-  readonly offline: boolean;
-  readonly insecure: boolean;
-  readonly auth: boolean;
-  readonly requireApiKey: boolean;
-  readonly allowCustomCommands: boolean;
-  readonly downloadHosts: readonly string[];
-  readonly githubApi: string;
-  readonly githubDownloads: string;
-  readonly debianArchive: string;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  /** Seconds a child may take until it is healthy. */
-  readonly healthCheckTimeout: number;
-  /** Seconds a request may wait for its model. */
-  readonly queueTimeout: number;
-  /** Seconds that in-flight requests get on shutdown or stop. */
-  readonly drainTimeout: number;
-  readonly startPort: number;
-  /** Default idle seconds; 0: never. */
-  readonly ttl: number;
-  readonly macros: Readonly<Record<string, string>>;
-  readonly models: Readonly<Record<string, ModelEntry>>;
-  readonly groups: Readonly<Record<string, GroupEntry>>;
-  readonly preload: readonly string[];
-}
+export type Settings = { readonly [Name in SettingName]: (typeof SETTINGS)[Name]['schema']['static'] };
+
+export const defaultSettings = (): Settings =>
+  Object.fromEntries(Object.entries(SETTINGS).map(([name, entry]) => [name, entry.default])) as unknown as Settings;
+
+/** What a file may hold: every setting, and the places where llama-swap keeps the preload list. Unknown keys are told, not refused. */
+export const FileSchema = Type.Object(
+  {
+    ...(Object.fromEntries(
+      Object.entries(SETTINGS).map(([name, entry]) => [name, Type.Optional(entry.schema)]),
+    ) as Record<string, TSchema>),
+    hooks: Type.Optional(
+      Type.Object(
+        { on_startup: Type.Optional(Type.Object({ preload: Type.Optional(texts) }, { additionalProperties: true })) },
+        { additionalProperties: true },
+      ),
+    ),
+    // llama-swap writes macros as a list too.
+    macros: Type.Optional(
+      Type.Union([Type.Record(Type.String(), scalar), Type.Array(Type.Record(Type.String(), scalar))]),
+    ),
+  },
+  { additionalProperties: true },
+);
+
+/** Keys of llama-swap's and ClaraCore's files that we accept and that change nothing here, with the reason. */
+export const FOREIGN_KEYS: Readonly<Record<string, string>> = {
+  hooks: 'read as `preload`',
+  logTimeFormat: 'the log has one format',
+  logToStdout: 'the log goes to stderr and to a file',
+  metricsMaxInMemory: 'metrics are bounded anyway',
+  captureBuffer: 'request bodies are never kept',
+  includeAliasesInList: 'aliases resolve without being listed',
+  sendLoadingState: 'progress goes out on the event feed',
+  globalTTL: 'read as `ttl`',
+};
