@@ -1,0 +1,105 @@
+// Builds the executable: `bun build.ts` for this machine, `--target NAME` for another, `--all` for every one of the
+// table, `--start ARGS…` to install, build and run it. It needs nothing but Bun: it installs by the frozen lockfile first.
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Target {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  readonly bun: Bun.Build.CompileTarget;
+}
+
+// x64 ships as baseline: the others die with "Illegal instruction" on processors without AVX2.
+const TARGETS: Readonly<Record<string, Target>> = {
+  'linux-x64': { platform: 'linux', arch: 'x64', bun: 'bun-linux-x64-baseline' },
+  'linux-arm64': { platform: 'linux', arch: 'arm64', bun: 'bun-linux-arm64' },
+  'linux-x64-musl': { platform: 'linux', arch: 'x64', bun: 'bun-linux-x64-baseline-musl' },
+  'linux-arm64-musl': { platform: 'linux', arch: 'arm64', bun: 'bun-linux-arm64-musl' },
+  'darwin-x64': { platform: 'darwin', arch: 'x64', bun: 'bun-darwin-x64' },
+  'darwin-arm64': { platform: 'darwin', arch: 'arm64', bun: 'bun-darwin-arm64' },
+  'windows-x64': { platform: 'win32', arch: 'x64', bun: 'bun-windows-x64-baseline' },
+  'windows-arm64': { platform: 'win32', arch: 'arm64', bun: 'bun-windows-arm64' },
+};
+
+const ROOT = import.meta.dir;
+const DIST = join(ROOT, 'dist');
+const suffix = (platform: string): string => (platform === 'win32' ? '.exe' : '');
+
+/** Where the executable of this machine lies. */
+export const hostBinary = join(DIST, `drover${suffix(process.platform)}`);
+
+export function install(): void {
+  const run = Bun.spawnSync([process.execPath, 'install', '--frozen-lockfile', '--ignore-scripts'], {
+    cwd: ROOT,
+    env: { ...process.env, BUN_BE_BUN: '1' },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  if (run.exitCode === 0) return;
+  process.stderr.write(run.stderr);
+  throw new Error('The dependencies could not be installed; is the npm registry reachable?');
+}
+
+/** Compiles to `outfile`; a null target is this machine's own runtime. Throws with the bundler's messages. */
+export async function build(outfile: string, target: Target | null): Promise<void> {
+  const { version } = (await Bun.file(join(ROOT, 'package.json')).json()) as { version: string };
+  mkdirSync(DIST, { recursive: true });
+  const temporary = `${outfile}.${process.pid}.tmp${suffix(target?.platform ?? process.platform)}`;
+  const result = await Bun.build({
+    entrypoints: [join(ROOT, 'src/main.ts')],
+    target: 'bun',
+    format: 'esm',
+    bytecode: true,
+    // Elysia reads the source of handlers: identifiers keep their names.
+    minify: { whitespace: true, syntax: true, identifiers: false },
+    define: { 'process.env.NODE_ENV': '"production"', DROVER_VERSION: JSON.stringify(version) },
+    compile: {
+      ...(target === null ? {} : { target: target.bun }),
+      outfile: temporary,
+      assets: [join(ROOT, 'assets')],
+      execArgv: ['--no-orphans'],
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadTsconfig: false,
+      autoloadPackageJson: false,
+    },
+  });
+  if (!result.success) throw new AggregateError(result.logs, 'the build failed');
+  rmSync(outfile, { force: true });
+  renameSync(temporary, outfile);
+}
+
+async function buildNamed(name: string): Promise<void> {
+  const target = TARGETS[name];
+  if (target === undefined) throw new Error(`unknown target ${name}; known: ${Object.keys(TARGETS).join(', ')}`);
+  const outfile = join(DIST, `drover-${name}${suffix(target.platform)}`);
+  await build(outfile, target);
+  process.stderr.write(`built ${outfile} (${(Bun.file(outfile).size / 1e6).toFixed(0)} MB)\n`);
+}
+
+/** Runs the executable with our terminal, hands on what ends us, and leaves with its exit code. */
+async function start(argv: readonly string[]): Promise<never> {
+  const child = Bun.spawn([hostBinary, 'serve', ...argv], { stdio: ['inherit', 'inherit', 'inherit'] });
+  // An interrupt from the terminal reaches the child by itself; a signal to us alone does not.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
+  process.exit(await child.exited);
+}
+
+if (import.meta.main) {
+  const words = process.argv.slice(2);
+  try {
+    if (!existsSync(join(ROOT, 'node_modules')) || !words.includes('--no-install')) install();
+    const at = words.indexOf('--target');
+    if (words.includes('--all')) for (const name of Object.keys(TARGETS)) await buildNamed(name);
+    else if (at !== -1) await buildNamed(words[at + 1] ?? '');
+    else await build(hostBinary, null);
+  } catch (thrown) {
+    const messages = thrown instanceof AggregateError ? thrown.errors.map(String) : [];
+    process.stderr.write(`${[thrown instanceof Error ? thrown.message : String(thrown), ...messages].join('\n')}\n`);
+    process.exit(1);
+  }
+  const startAt = words.indexOf('--start');
+  if (startAt !== -1) await start(words.slice(startAt + 1).filter((word, index) => !(index === 0 && word === '--')));
+}

@@ -1,0 +1,60 @@
+// `npm test`: installs, brings the real engine, builds the executable, runs every test, ends with "N passed, N failed".
+// `--quick` (npm run check) leaves out what takes long: the compiled executable and the sources' real archives.
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { install } from '../build.ts';
+
+const ROOT = join(import.meta.dir, '..');
+const SLOW = /(binary|debian|install|github|vulkan|soak)[^/]*\.test\.ts$/;
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const isQuick = process.argv.includes('--quick');
+const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+
+install();
+const { ensureTestEngine } = await import('./fixtures/engine-setup.ts');
+say(`engine: ${await ensureTestEngine()}`);
+
+if (!isQuick) {
+  const { build, hostBinary } = await import('../build.ts');
+  await build(hostBinary, null);
+  say(`built ${relative(ROOT, hostBinary)}`);
+}
+
+const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter((name) => name.endsWith('.test.ts'))
+  .filter((name) => !(isQuick && SLOW.test(name)))
+  .filter((name) => asked.length === 0 || asked.some((word) => name.includes(word)))
+  .sort();
+
+const run = Bun.spawn(
+  [process.execPath, '--no-orphans', 'test', '--timeout', '60000', ...files.map((file) => `./${file}`)],
+  {
+    cwd: ROOT,
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'pipe',
+  },
+);
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+const decoder = new TextDecoder();
+let line = '';
+for await (const chunk of run.stderr) {
+  process.stderr.write(chunk);
+  const lines = (line + decoder.decode(chunk, { stream: true })).split('\n');
+  line = lines.pop() ?? '';
+  for (const text of lines) {
+    const count = /^\s*(\d+) (pass|fail|skip|error)s?\s*$/.exec(text.replaceAll(/\u001b\[[0-9;]*m/g, ''));
+    if (count?.[2] === 'pass') passed = Number(count[1]);
+    if (count?.[2] === 'skip') skipped = Number(count[1]);
+    if (count?.[2] === 'fail' || count?.[2] === 'error') failed += Number(count[1]);
+  }
+}
+const exitCode = await run.exited;
+// A runner that died has failed, whatever it counted.
+if (exitCode !== 0 && failed === 0) failed = 1;
+process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
