@@ -47,7 +47,7 @@ for await (const chunk of run.stderr) {
   const lines = (line + decoder.decode(chunk, { stream: true })).split('\n');
   line = lines.pop() ?? '';
   for (const text of lines) {
-    const count = /^\s*(\d+) (pass|fail|skip|error)s?\s*$/.exec(text.replaceAll(/\u001b\[[0-9;]*m/g, ''));
+    const count = /^\s*(\d+) (pass|fail|skip|error)s?\s*$/.exec(Bun.stripANSI(text));
     if (count?.[2] === 'pass') passed = Number(count[1]);
     if (count?.[2] === 'skip') skipped = Number(count[1]);
     if (count?.[2] === 'fail' || count?.[2] === 'error') failed += Number(count[1]);
