@@ -1,0 +1,152 @@
+// How we speak to a person at a terminal: data on stdout, everything else on stderr, colours only where they are wanted.
+// It must never prompt when stdin is not a terminal.
+import { SingleBar } from 'cli-progress';
+import { environment } from '../config/load.ts';
+
+const wantsColour = (stream: NodeJS.WriteStream): boolean => {
+  const env = environment();
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false;
+  return stream.isTTY === true && env.TERM !== 'dumb';
+};
+
+const paint =
+  (open: number, close: number) =>
+  (text: string, stream: NodeJS.WriteStream = process.stdout): string =>
+    wantsColour(stream) ? `\u001b[${open}m${text}\u001b[${close}m` : text;
+
+export const bold = paint(1, 22);
+export const dim = paint(2, 22);
+export const red = paint(31, 39);
+export const green = paint(32, 39);
+export const yellow = paint(33, 39);
+
+export const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true;
+
+/** Data for people or pipes. */
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+/** Data for programs: one JSON document and a line's end. */
+export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+/** What is going on; never data. */
+export const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** `1.9 GiB`, `512 MiB`, `unknown`. */
+export function bytesText(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return 'unknown';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `35 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function durationText(milliseconds: number | null | undefined): string {
+  if (milliseconds === null || milliseconds === undefined) return 'unknown';
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  const seconds = milliseconds / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** `4.7B`, `350M`, `12K`. */
+export function countText(count: number | null | undefined): string {
+  if (count === null || count === undefined) return 'unknown';
+  for (const [size, letter] of [
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'K'],
+  ] as const) {
+    if (count >= size) return `${(count / size).toFixed(count / size < 10 ? 1 : 0)}${letter}`;
+  }
+  return String(count);
+}
+
+/** Columns padded to their widest cell; the last one is left ragged. Widths count what is seen, colours not. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head.map((cell) => bold(cell)), ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => Bun.stringWidth(row[column] ?? ''))));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) =>
+        column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - Bun.stringWidth(cell)),
+      )
+      .join('  ')
+      .trimEnd();
+  return all.map(line).join('\n');
+}
+
+export interface ProgressLine {
+  update(stage: string, doneBytes: number, totalBytes: number | null): void;
+  stop(): void;
+}
+
+/** A bar with speed and time left on a terminal, JSON lines with `--json`, a line per stage elsewhere. */
+export function progressLine(asJson: boolean): ProgressLine {
+  let lastStage = '';
+  let lastAt = 0;
+  if (asJson) {
+    return {
+      update: (stage, doneBytes, totalBytes) => {
+        const isLast = totalBytes !== null && doneBytes >= totalBytes;
+        if (stage === lastStage && !isLast && Date.now() - lastAt < 200) return;
+        lastStage = stage;
+        lastAt = Date.now();
+        process.stderr.write(`${JSON.stringify({ stage, doneBytes, totalBytes })}\n`);
+      },
+      stop: () => undefined,
+    };
+  }
+  if (process.stderr.isTTY !== true) {
+    return {
+      update: (stage) => {
+        if (stage !== lastStage) tell(`  ${stage}`);
+        lastStage = stage;
+      },
+      stop: () => undefined,
+    };
+  }
+  let bar: SingleBar | null = null;
+  let startedAt = 0;
+  return {
+    update: (stage, doneBytes, totalBytes) => {
+      if (stage !== lastStage) {
+        bar?.stop();
+        lastStage = stage;
+        startedAt = Date.now();
+        bar = new SingleBar({
+          stream: process.stderr,
+          format: `  {stage} {bar} {done} of {total}  {speed}/s  {left} left`,
+          barsize: 24,
+          hideCursor: true,
+          clearOnComplete: true,
+        });
+        bar.start(Math.max(1, totalBytes ?? doneBytes), doneBytes, barWords(stage, 0, totalBytes, startedAt));
+      }
+      if (totalBytes !== null) bar?.setTotal(Math.max(1, totalBytes));
+      bar?.update(doneBytes, barWords(stage, doneBytes, totalBytes, startedAt));
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+function barWords(
+  stage: string,
+  doneBytes: number,
+  totalBytes: number | null,
+  startedAt: number,
+): Record<string, string> {
+  const seconds = Math.max(0.001, (Date.now() - startedAt) / 1000);
+  const speed = doneBytes / seconds;
+  const left = totalBytes === null || speed === 0 ? null : ((totalBytes - doneBytes) / speed) * 1000;
+  return {
+    stage,
+    done: bytesText(doneBytes),
+    total: bytesText(totalBytes),
+    speed: bytesText(speed),
+    left: durationText(left),
+  };
+}
