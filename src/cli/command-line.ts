@@ -1,0 +1,111 @@
+// argv → one verb. The table of verbs is data; each verb's code is loaded only when it is asked for.
+// It must never do a verb's work itself.
+import { Command, CommanderError, Option } from 'commander';
+import { exitCodeOf, toFault } from '../base/fault.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { SETTINGS } from '../config/schema.ts';
+import { red, tell } from './terminal.ts';
+import { VERBS, type Verb } from './verbs.ts';
+import { VERSION } from './version.ts';
+
+/** What every verb is given. */
+export interface Call {
+  readonly config: LoadedConfig;
+  readonly words: readonly (string | readonly string[] | undefined)[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly isJson: boolean;
+  /** Aborts on the first interrupt. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns the process exit code. */
+export type Run = (call: Call) => Promise<number>;
+
+export function makeProgram(
+  onVerb: (verb: Verb, words: Call['words'], options: Record<string, unknown>) => Promise<void>,
+): Command {
+  const program = new Command('drover')
+    .description('Makes this machine serve language models.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .showHelpAfterError('(drover --help tells more)')
+    .enablePositionalOptions()
+    .exitOverride();
+  for (const verb of VERBS) {
+    const command = program.command(`${verb.name} ${verb.words}`.trim()).description(verb.help).exitOverride();
+    for (const alias of verb.aliases ?? []) command.alias(alias);
+    addCommonOptions(command);
+    if (verb.takesSettings === true) addSettings(command);
+    for (const [flags, help] of verb.options ?? []) command.option(flags, help);
+    command.action(async (...given: unknown[]) => {
+      const words = given.slice(0, -2) as Call['words'];
+      await onVerb(verb, words, command.optsWithGlobals());
+    });
+  }
+  // `drover` alone is the first run: plan, confirm, serve.
+  addCommonOptions(program);
+  addSettings(program);
+  program.option('-y, --yes', 'do not ask before the first download');
+  program.action(async () => {
+    const serve = VERBS.find((verb) => verb.name === 'serve');
+    if (serve !== undefined) await onVerb(serve, [], { ...program.opts(), isFirstRun: true });
+  });
+  return program;
+}
+
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const controller = new AbortController();
+  let exitCode = 0;
+  const program = makeProgram(async (verb, words, options) => {
+    // `serve` ends itself in good order; every other verb is simply cut off.
+    if (verb.name !== 'serve')
+      process.once('SIGINT', () => controller.abort(new DOMException('interrupted', 'AbortError')));
+    const run = await verb.load();
+    exitCode = await run({
+      config: loadConfig(options),
+      words,
+      options,
+      isJson: options.json === true,
+      signal: controller.signal,
+    });
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      // Help and version are no errors; commander has printed what was wrong otherwise.
+      process.exit(thrown.exitCode === 0 ? 0 : 2);
+    }
+    const fault = toFault(thrown);
+    if (argv.includes('--json')) {
+      process.stderr.write(
+        `${JSON.stringify({ error: { code: fault.kind, message: fault.message, hint: fault.hint ?? null } })}\n`,
+      );
+    } else {
+      tell(`${red('drover:', process.stderr)} ${fault.message}`);
+      if (fault.hint !== undefined) tell(`  ${fault.hint}`);
+      if (fault.kind === 'internal' && fault.cause instanceof Error) tell(fault.cause.stack ?? '');
+    }
+    process.exit(exitCodeOf(fault.kind));
+  }
+  // Pipes are written to their end before the process goes.
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.exit(exitCode);
+}
+
+function addCommonOptions(command: Command): void {
+  command.option('--data-dir <dir>', 'where Drover keeps its things');
+  command.option('--config <file>', 'configuration file (default: config.yaml in the data directory)');
+  command.option('--json', 'print JSON');
+}
+
+function addSettings(command: Command): void {
+  for (const setting of Object.values(SETTINGS)) {
+    if (setting.flag === null) continue;
+    const option = new Option(setting.flag, setting.help);
+    if (setting.env !== null)
+      option.helpGroup('Settings (each also a key of config.yaml and an environment variable DROVER_…):');
+    command.addOption(option);
+  }
+}

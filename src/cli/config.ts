@@ -1,0 +1,114 @@
+// `drover config`: read, change and check the configuration file. A change is checked before it is written, keeps every
+// comment, leaves a backup; a running server takes it up by itself.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { Fault } from '../base/fault.ts';
+import { editConfig, parseConfig, readConfig, writeConfig } from '../config/document.ts';
+import { environment } from '../config/load.ts';
+import { SETTINGS } from '../config/schema.ts';
+import type { Call, Run } from './command-line.ts';
+import { isInteractive, print, printJson, tell } from './terminal.ts';
+
+export const config: Run = async (call) => {
+  const [action, key, value] = call.words.map((word) => (typeof word === 'string' ? word : undefined));
+  const file = call.config.paths.configFile;
+  switch (action) {
+    case 'path':
+      print(file);
+      return 0;
+    case 'get':
+      return get(call, key);
+    case 'set':
+      if (key === undefined || value === undefined) throw new Fault('bad_request', 'drover config set KEY VALUE');
+      return change(file, key, parse(value));
+    case 'unset':
+      if (key === undefined) throw new Fault('bad_request', 'drover config unset KEY');
+      return change(file, key, undefined);
+    case 'edit':
+      return edit(file);
+    case 'check': {
+      const { warnings } = readConfig(file).parsed;
+      for (const warning of warnings) tell(`${file}:${warning.line}:${warning.column}: ${warning.message}`);
+      tell(`${file} is well formed.`);
+      return 0;
+    }
+    default:
+      throw new Fault(
+        'bad_request',
+        `drover config knows get, set, unset, edit, path and check, not "${action ?? ''}".`,
+      );
+  }
+};
+
+function get(call: Call, key: string | undefined): number {
+  const { settings, origins } = call.config;
+  if (key === undefined) {
+    if (call.isJson) printJson(settings);
+    else {
+      for (const name of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) {
+        print(`${name}: ${JSON.stringify(settings[name])}  # ${origins[name]}; ${SETTINGS[name].help}`);
+      }
+    }
+    return 0;
+  }
+  let value: unknown = settings;
+  for (const part of key.split('.')) value = (value as Record<string, unknown> | undefined)?.[part];
+  if (value === undefined)
+    throw new Fault('not_found', `There is no setting "${key}".`, { hint: '"drover config get" shows all.' });
+  if (call.isJson || typeof value === 'object') printJson(value);
+  else print(String(value));
+  return 0;
+}
+
+function change(file: string, key: string, value: unknown): number {
+  const path = key.split('.');
+  if (!(path[0] !== undefined && (path[0] in SETTINGS || path[0] === 'hooks'))) {
+    throw new Fault('not_found', `There is no setting "${path[0] ?? ''}".`, { hint: '"drover config get" shows all.' });
+  }
+  const { source } = readConfig(file);
+  const backup = writeConfig(file, editConfig(source, file, path, value));
+  tell(backup === null ? `Wrote ${file}.` : `Wrote ${file}; the old one is ${backup}.`);
+  return 0;
+}
+
+/** Opens the person's editor on a copy; the file is replaced only by one that checks. */
+function edit(file: string): number {
+  if (!isInteractive())
+    throw new Fault('bad_request', '"drover config edit" needs a terminal.', {
+      hint: 'Use "drover config set KEY VALUE".',
+    });
+  const env = environment();
+  const editor = env.VISUAL ?? env.EDITOR ?? 'vi';
+  const folder = mkdtempSync(join(tmpdir(), 'drover-config-'));
+  const copy = join(folder, 'config.yaml');
+  try {
+    const { source } = safeRead(file);
+    writeFileSync(copy, source, { mode: 0o600 });
+    const [program = 'vi', ...args] = editor.split(/\s+/);
+    const ended = spawnSync(program, [...args, copy], { stdio: 'inherit' });
+    if (ended.error !== undefined)
+      throw new Fault('not_found', `The editor "${editor}" cannot be started.`, { hint: 'Set EDITOR.' });
+    const edited = readFileSync(copy, 'utf8');
+    if (edited === source) tell('Nothing was changed.');
+    else {
+      parseConfig(edited, file);
+      writeConfig(file, edited);
+      tell(`Wrote ${file}.`);
+    }
+    return 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A file that is wrong must be editable all the same. */
+function safeRead(file: string): { source: string } {
+  try {
+    return { source: readFileSync(file, 'utf8') };
+  } catch {
+    return { source: '# Settings of Drover; "drover config get" explains each.\n' };
+  }
+}

@@ -1,0 +1,130 @@
+// The table of verbs: words, options and help as data, code loaded on demand. Help, completion and documents read it.
+import type { Run } from './command-line.ts';
+
+export interface Verb {
+  readonly name: string;
+  /** Positional words in commander's notation. */
+  readonly words: string;
+  readonly help: string;
+  readonly aliases?: readonly string[];
+  readonly options?: readonly (readonly [flags: string, help: string])[];
+  /** Takes every setting as an option too. */
+  readonly takesSettings?: boolean;
+  /** Its first word is a model's name; completion offers them. */
+  readonly takesModel?: boolean;
+  readonly load: () => Promise<Run>;
+}
+
+const models = () => import('./models.ts');
+const state = () => import('./state.ts');
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'serve',
+    words: '',
+    help: 'serve the models of this machine',
+    takesSettings: true,
+    options: [['-y, --yes', 'do not ask before the first download']],
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  {
+    name: 'run',
+    words: '<model> [prompt...]',
+    help: 'chat in the terminal; stdin works',
+    takesModel: true,
+    takesSettings: true,
+    options: [
+      ['--system <text>', 'system prompt'],
+      ['--max-tokens <n>', 'stop after so many tokens'],
+      ['--temperature <t>', 'sampling temperature'],
+      ['--verbose', 'show tokens per second after each answer'],
+    ],
+    load: async () => (await import('./run.ts')).run,
+  },
+  { name: 'list', words: '', help: 'list the models', aliases: ['ls'], load: async () => (await models()).list },
+  { name: 'ps', words: '', help: 'show what runs, and the verdict on each', load: async () => (await state()).ps },
+  { name: 'show', words: '<model>', help: 'show a model', takesModel: true, load: async () => (await models()).show },
+  {
+    name: 'load',
+    words: '<model>',
+    help: 'load a model now',
+    takesModel: true,
+    load: async () => (await models()).load,
+  },
+  {
+    name: 'stop',
+    words: '[model]',
+    help: 'stop a model, or all with --all',
+    takesModel: true,
+    options: [
+      ['--all', 'stop every model'],
+      ['--force', 'end requests in flight'],
+    ],
+    load: async () => (await models()).stop,
+  },
+  {
+    name: 'pin',
+    words: '<model>',
+    help: 'never stop it to make room',
+    takesModel: true,
+    load: async () => (await models()).pin,
+  },
+  {
+    name: 'unpin',
+    words: '<model>',
+    help: 'let it go when room is needed',
+    takesModel: true,
+    load: async () => (await models()).unpin,
+  },
+  {
+    name: 'fit',
+    words: '<model>',
+    help: 'what a model would take, without loading it',
+    takesModel: true,
+    options: [['--context <tokens>', 'with this context']],
+    load: async () => (await models()).fit,
+  },
+  {
+    name: 'engine',
+    words: '<action> [which]',
+    help: 'ls, install [FILE|VERSION], use ID, update, rollback: builds of llama.cpp',
+    takesSettings: true,
+    load: async () => (await import('./engine.ts')).engine,
+  },
+  {
+    name: 'status',
+    words: '',
+    help: 'show the server, the engine and the memory',
+    load: async () => (await state()).status,
+  },
+  {
+    name: 'logs',
+    words: '[model]',
+    help: 'show the log, or a model’s engine log',
+    takesModel: true,
+    options: [
+      ['-f, --follow', 'go on as lines come'],
+      ['-n, --lines <n>', 'how many (default 100)'],
+    ],
+    load: async () => (await state()).logs,
+  },
+  {
+    name: 'doctor',
+    words: '',
+    help: 'look for what is wrong and say how to mend it',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'config',
+    words: '<action> [key] [value]',
+    help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check',
+    load: async () => (await import('./config.ts')).config,
+  },
+  {
+    name: 'completion',
+    words: '<shell>',
+    help: 'print completion for bash, zsh, fish or powershell',
+    load: async () => (await import('./completion.ts')).completion,
+  },
+  { name: 'version', words: '', help: 'print the version', load: async () => (await import('./state.ts')).version },
+];
