@@ -1,5 +1,11 @@
 // What a GGUF header means to us: kind, size, quantization, context, and every figure that memory estimates need.
 // Pure: bytes come from the reader; nothing here touches disk, clock or log.
+import { Fault } from '../base/fault.ts';
+import { cacheFactsOf, type LayerCache } from './attention.ts';
+import { deriveQuantization, fileTypeLabel } from './file-types.ts';
+import { Keys } from './keys.ts';
+import { canInfill, canReason, canUseTools, chatTemplateOf, kindOf, projectorOf } from './kind.ts';
+import type { GgufHeader, GgufTensor } from './reader.ts';
 
 /** What a file is good for. `vocabulary` is a file without weights; `unknown` a header that we can read but not place. */
 export type ModelKind =
@@ -95,3 +101,203 @@ export interface ModelFacts {
   /** Recommended sampling from the header (`general.sampling.*`), as it stands there. */
   readonly sampling: Readonly<Record<string, number>>;
 }
+
+export interface FileFacts {
+  /** Size of the file, in bytes. */
+  readonly fileBytes: number;
+  /** Without folders; tells sidecars such as `mtp-….gguf` apart. */
+  readonly fileName: string;
+}
+
+/** llama.cpp itself takes 512. */
+const MAX_LAYERS = 1024;
+const EXPERTS = /\.ffn_(up|down|gate|gate_up)_(ch)?exps(\.|$)/;
+
+/** The meaning of one file's header. Throws a Fault `unprocessable` where its counts are beyond any model. */
+export function factsOf(header: GgufHeader, file: FileFacts): ModelFacts {
+  const keys = new Keys(header);
+  const split = splitOf(keys);
+  const blockCount = keys.size('block_count') ?? 0;
+  if (blockCount > MAX_LAYERS) {
+    throw new Fault(
+      'unprocessable',
+      `${keys.architecture}.block_count is ${blockCount}: no model has so many blocks.`,
+      {
+        hint: 'Download the file again.',
+      },
+    );
+  }
+  const cache = cacheFactsOf(keys, blockCount);
+  const weights = weightsOf(header, blockCount);
+  const poolingType = keys.numberOf(`${keys.architecture}.pooling_type`);
+  const isCausal = keys.flag('attention.causal') ?? true;
+  const kind = kindOf({
+    keys,
+    tensors: header.tensors,
+    fileName: file.fileName,
+    isSplit: split !== null,
+    poolingType,
+    isCausal,
+  });
+  const label = labelOf(keys);
+  const headCounts = keys.sizes('attention.head_count', blockCount) ?? [];
+  return {
+    kind,
+    architecture: keys.architecture,
+    name: keys.textOf('general.name'),
+    basename: keys.textOf('general.basename'),
+    sizeLabel: keys.textOf('general.size_label'),
+    quantization: label ?? deriveQuantization(header.tensors),
+    isQuantizationDerived: label === null,
+    fileBytes: file.fileBytes,
+    weightBytes: weights.total,
+    parameterCount: weights.parameterCount,
+    tensorCount: header.tensors.length,
+    contextTokens: keys.size('context_length'),
+    blockCount,
+    embeddingLength: keys.size('embedding_length') ?? 0,
+    feedForwardLength: largest(keys.sizes('feed_forward_length', blockCount) ?? []),
+    vocabularySize: keys.lengthOf('tokenizer.ggml.tokens') ?? keys.size('vocab_size'),
+    headCount: largest(headCounts),
+    headCountKv: largest(keys.sizes('attention.head_count_kv', blockCount) ?? headCounts),
+    keyLength: cache.keyLength,
+    valueLength: cache.valueLength,
+    slidingWindowTokens: cache.slidingWindowTokens,
+    isMla: cache.isMla,
+    expertCount: keys.size('expert_count') ?? 0,
+    expertUsedCount: keys.size('expert_used_count') ?? 0,
+    isRecurrent: cache.layers.some((layer) => layer.recurrentElements > 0),
+    nextnLayerCount: cache.nextnLayerCount,
+    // A part of a split model may hold tensors of blocks that its own header does not speak of.
+    layers: weights.layers.map((layer, index) => ({ ...layer, ...(cache.layers[index] ?? NO_CACHE) })),
+    tokenEmbeddingBytes: weights.tokenEmbedding,
+    outputBytes: weights.output,
+    otherBytes: weights.other,
+    poolingType,
+    isCausal,
+    chatTemplate: chatTemplateOf(keys),
+    canInfill: canInfill(keys),
+    canUseTools: canUseTools(keys),
+    canReason: canReason(keys),
+    projector: kind === 'projector' ? projectorOf(keys) : null,
+    split,
+    sampling: samplingOf(keys),
+  };
+}
+
+/**
+ * The facts of a split model: bytes, weights and tensors of all shards, everything else of the first. Takes the shards in any order;
+ * throws a Fault `unprocessable` where one is missing, there twice or of another model.
+ */
+export function mergeShards(shards: readonly ModelFacts[]): ModelFacts {
+  const ordered = [...shards].sort((left, right) => (left.split?.index ?? 0) - (right.split?.index ?? 0));
+  const first = ordered[0];
+  if (first === undefined) throw new Fault('unprocessable', 'A split model has no files.');
+  const count = first.split?.count ?? 1;
+  const wrong = (message: string): Fault =>
+    new Fault('unprocessable', message, { hint: 'Download the missing or damaged part again.' });
+  if (ordered.some((shard) => (shard.split?.count ?? 1) !== count)) {
+    throw wrong('These files are parts of different splits.');
+  }
+  ordered.forEach((shard, index) => {
+    const at = shard.split?.index ?? 0;
+    if (at === index) return;
+    const isTwice = ordered[index - 1]?.split?.index === at;
+    throw wrong(isTwice ? `Part ${at + 1} of ${count} is there twice.` : `Part ${index + 1} of ${count} is missing.`);
+  });
+  if (ordered.length !== count) throw wrong(`Part ${ordered.length + 1} of ${count} is missing.`);
+  const sum = (pick: (shard: ModelFacts) => number): number => ordered.reduce((total, shard) => total + pick(shard), 0);
+  // Only the first part knows the model; the others know which tensors they hold.
+  const layers = first.layers.map((layer, index) => ({
+    ...layer,
+    weightBytes: sum((shard) => shard.layers[index]?.weightBytes ?? 0),
+    expertBytes: sum((shard) => shard.layers[index]?.expertBytes ?? 0),
+  }));
+  return {
+    ...first,
+    layers,
+    fileBytes: sum((shard) => shard.fileBytes),
+    weightBytes: sum((shard) => shard.weightBytes),
+    parameterCount: sum((shard) => shard.parameterCount),
+    tensorCount: sum((shard) => shard.tensorCount),
+    tokenEmbeddingBytes: sum((shard) => shard.tokenEmbeddingBytes),
+    outputBytes: sum((shard) => shard.outputBytes),
+    otherBytes: sum((shard) => shard.otherBytes),
+  };
+}
+
+interface Weights {
+  readonly total: number;
+  readonly parameterCount: number;
+  readonly layers: readonly { weightBytes: number; expertBytes: number }[];
+  readonly tokenEmbedding: number;
+  readonly output: number;
+  readonly other: number;
+}
+
+function weightsOf(header: GgufHeader, blockCount: number): Weights {
+  const layers = Array.from({ length: blockCount }, () => ({ weightBytes: 0, expertBytes: 0 }));
+  const sums = { total: 0, parameterCount: 0, tokenEmbedding: 0, output: 0, other: 0 };
+  for (const tensor of header.tensors) {
+    const bytes = Math.ceil(tensor.bytes / header.alignment) * header.alignment;
+    sums.total += bytes;
+    sums.parameterCount += tensor.elementCount;
+    const block = blockOf(tensor);
+    if (block !== null) {
+      while (layers.length <= block) layers.push({ weightBytes: 0, expertBytes: 0 });
+      const layer = layers[block];
+      if (layer === undefined) continue;
+      layer.weightBytes += bytes;
+      if (EXPERTS.test(tensor.name)) layer.expertBytes += bytes;
+    } else if (tensor.name.startsWith('token_embd.')) sums.tokenEmbedding += bytes;
+    else if (tensor.name.startsWith('output.')) sums.output += bytes;
+    else sums.other += bytes;
+  }
+  return { ...sums, layers };
+}
+
+/** The block of `blk.7.attn_q.weight`; of T5 also `enc.blk.7.…`; null for anything else. */
+function blockOf(tensor: GgufTensor): number | null {
+  const match = /^(?:(?:enc|dec)\.)?blk\.(\d{1,4})\./.exec(tensor.name);
+  if (match === null) return null;
+  const block = Number(match[1]);
+  return block < MAX_LAYERS ? block : null;
+}
+
+const NO_CACHE: LayerCache = {
+  headCountKv: 0,
+  keyElements: 0,
+  valueElements: 0,
+  indexerElements: 0,
+  isSlidingWindow: false,
+  recurrentElements: 0,
+};
+
+function splitOf(keys: Keys): ModelFacts['split'] {
+  const count = keys.numberOf('split.count') ?? 0;
+  if (count <= 1) return null;
+  const index = keys.numberOf('split.no');
+  if (index === null || !Number.isInteger(index) || index < 0 || index >= count) {
+    throw new Fault('unprocessable', `The file says that it is part ${index ?? '?'} of ${count} of a split model.`, {
+      hint: 'Download the file again.',
+    });
+  }
+  return { index, count };
+}
+
+function labelOf(keys: Keys): string | null {
+  const number = keys.numberOf('general.file_type');
+  return number === null ? null : fileTypeLabel(number);
+}
+
+function samplingOf(keys: Keys): Record<string, number> {
+  const prefix = 'general.sampling.';
+  const sampling: Record<string, number> = {};
+  for (const key of keys.namesUnder(prefix)) {
+    const value = keys.numberOf(key);
+    if (value !== null) sampling[key.slice(prefix.length)] = value;
+  }
+  return sampling;
+}
+
+const largest = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 0);

@@ -1,0 +1,226 @@
+// What each layer remembers: K and V per token, the extra indexer cache, recurrent state per sequence, and which layers hold only a
+// sliding window. It must never count a cache that llama.cpp does not allocate. Source: llama-hparams.cpp, llama-kv-cache*.cpp,
+// llama-memory-*.cpp and the `load_arch_hparams` of each architecture in llama.cpp.
+import type { Keys } from './keys.ts';
+
+/** The part of a layer that memory is computed from. Units as in `LayerFacts`. */
+export interface LayerCache {
+  readonly headCountKv: number;
+  readonly keyElements: number;
+  readonly valueElements: number;
+  readonly indexerElements: number;
+  readonly isSlidingWindow: boolean;
+  readonly recurrentElements: number;
+}
+
+export interface CacheFacts {
+  readonly layers: readonly LayerCache[];
+  readonly keyLength: number;
+  readonly valueLength: number;
+  readonly slidingWindowTokens: number | null;
+  readonly isMla: boolean;
+  readonly nextnLayerCount: number;
+}
+
+/** Architectures that run without any cache: encoders and diffusion models. */
+const CACHELESS = new Set([
+  'bert',
+  'modern-bert',
+  'nomic-bert',
+  'nomic-bert-moe',
+  'neo-bert',
+  'jina-bert-v2',
+  'jina-bert-v3',
+  'eurobert',
+  'gemma-embedding',
+  't5encoder',
+  'wavtokenizer-dec',
+  'dream',
+  'llada',
+  'llada-moe',
+  'rnd1',
+]);
+
+/** Every layer recurrent, no attention at all. */
+const RECURRENT = new Set(['mamba', 'mamba2', 'rwkv6', 'rwkv6qwen2', 'rwkv7', 'arwkv7']);
+
+/** Recurrent layers are those without KV heads. */
+const RECURRENT_WITHOUT_HEADS = new Set([
+  'jamba',
+  'granitehybrid',
+  'lfm2',
+  'lfm2moe',
+  'plamo2',
+  'nemotron_h',
+  'nemotron_h_moe',
+  'kimi-linear',
+  'kimi-k3',
+]);
+
+/** Every n-th layer is full attention, the others recurrent. */
+const RECURRENT_BY_INTERVAL = new Set(['qwen3next', 'qwen35', 'qwen35moe']);
+
+interface SlidingPattern {
+  readonly period: number;
+  readonly isDenseFirst?: boolean;
+  /** Window where the header gives none. */
+  readonly window?: number;
+  /** True: the window comes from the architecture, whatever the header says. */
+  readonly isWindowFixed?: boolean;
+}
+
+/** Which layers slide where the header has no array: `layer % period < period - 1`, dense-first: `layer % period != 0`. */
+const SLIDING: ReadonlyMap<string, SlidingPattern> = new Map([
+  ['gemma2', { period: 2, window: 4096 }],
+  ['gemma3', { period: 6 }],
+  ['gemma-embedding', { period: 6 }],
+  ['gemma3n', { period: 5 }],
+  ['gpt-oss', { period: 2 }],
+  ['cohere2', { period: 4 }],
+  ['olmo2', { period: 4 }],
+  ['exaone4', { period: 4 }],
+  ['exaone-moe', { period: 4, window: 128 }],
+  ['afmoe', { period: 4 }],
+  ['llama4', { period: 4, window: 8192 }],
+  ['mellum', { period: 4 }],
+  ['plamo3', { period: 8 }],
+  ['smallthinker', { period: 4, isDenseFirst: true, window: 4096 }],
+  ['laguna', { period: 4, isDenseFirst: true }],
+  ['modern-bert', { period: 3, isDenseFirst: true }],
+  ['cohere2moe', { period: 4, isDenseFirst: true }],
+]);
+/** The header's array says which layers slide; without it none does. */
+const SLIDING_BY_ARRAY = new Set(['gemma4', 'mimo2', 'step35', 'dots3note']);
+
+/** What every layer keeps. `layerCount` is `{arch}.block_count`, already bounded. */
+export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
+  const architecture = keys.architecture;
+  const embeddingLength = keys.size('embedding_length') ?? 0;
+  const heads = keys.sizes('attention.head_count', layerCount) ?? new Array<number>(layerCount).fill(0);
+  const headsKv = keys.sizes('attention.head_count_kv', layerCount) ?? heads;
+  const firstHeads = heads.find((count) => count > 0) ?? 0;
+  const defaultLength = firstHeads > 0 ? Math.floor(embeddingLength / firstHeads) : 0;
+  const keyLength = keys.size('attention.key_length') ?? defaultLength;
+  const valueLength = keys.size('attention.value_length') ?? defaultLength;
+  const keyLengthSliding = keys.size('attention.key_length_swa') ?? keyLength;
+  const valueLengthSliding = keys.size('attention.value_length_swa') ?? valueLength;
+  const isMla = (keys.size('attention.key_length_mla') ?? 0) > 0 && (keys.size('attention.value_length_mla') ?? 0) > 0;
+  const nextnLayerCount = Math.min(keys.size('nextn_predict_layers') ?? 0, layerCount);
+  const slidingWindow = slidingWindowOf(keys);
+  const sliding = slidingLayersOf(keys, layerCount, slidingWindow);
+  const recurrent = recurrentLayersOf(keys, headsKv, layerCount);
+  const isDouble = architecture === 'falcon-h1';
+  const stateElements = recurrentElementsOf(keys, embeddingLength, firstHeads);
+  const ownsCache = cacheOwnersOf(keys, layerCount - nextnLayerCount);
+  const indexer = indexerLayersOf(keys, layerCount);
+  const indexerLength = keys.size('attention.indexer.key_length') ?? 0;
+
+  const layers = Array.from({ length: layerCount }, (_, layer): LayerCache => {
+    const isRecurrent = recurrent[layer] === true;
+    const isSlidingWindow = sliding[layer] === true;
+    const headCountKv = headsKv[layer] ?? 0;
+    const hasAttention =
+      !CACHELESS.has(architecture) &&
+      !RECURRENT.has(architecture) &&
+      (!isRecurrent || isDouble) &&
+      ownsCache(layer) &&
+      headCountKv > 0;
+    return {
+      headCountKv: hasAttention ? headCountKv : 0,
+      keyElements: hasAttention ? headCountKv * (isSlidingWindow ? keyLengthSliding : keyLength) : 0,
+      valueElements: hasAttention && !isMla ? headCountKv * (isSlidingWindow ? valueLengthSliding : valueLength) : 0,
+      indexerElements: hasAttention && indexer(layer) ? indexerLength : 0,
+      isSlidingWindow: hasAttention && isSlidingWindow,
+      recurrentElements: isRecurrent && layer < layerCount - nextnLayerCount ? stateElements : 0,
+    };
+  });
+  return {
+    layers,
+    keyLength,
+    valueLength,
+    slidingWindowTokens: sliding.some((isSliding) => isSliding) ? slidingWindow : null,
+    isMla,
+    nextnLayerCount,
+  };
+}
+
+function slidingWindowOf(keys: Keys): number | null {
+  const pattern = SLIDING.get(keys.architecture);
+  const window = keys.size('attention.sliding_window') ?? 0;
+  if (window > 0) return window;
+  return pattern?.window ?? null;
+}
+
+function slidingLayersOf(keys: Keys, layerCount: number, window: number | null): boolean[] {
+  const none = new Array<boolean>(layerCount).fill(false);
+  if (window === null) return none;
+  const listed = keys.flags('attention.sliding_window_pattern', layerCount);
+  const pattern = SLIDING.get(keys.architecture);
+  if (pattern === undefined && !SLIDING_BY_ARRAY.has(keys.architecture)) return none;
+  if (listed !== null) return listed;
+  if (pattern === undefined) return none;
+  const period = keys.size('attention.sliding_window_pattern') ?? pattern.period;
+  return none.map((_, layer) => {
+    if (period === 0) return true;
+    return pattern.isDenseFirst === true ? layer % period !== 0 : layer % period < period - 1;
+  });
+}
+
+function recurrentLayersOf(keys: Keys, headsKv: readonly number[], layerCount: number): boolean[] {
+  const architecture = keys.architecture;
+  const all = (isRecurrent: boolean): boolean[] => new Array<boolean>(layerCount).fill(isRecurrent);
+  if (RECURRENT.has(architecture) || architecture === 'falcon-h1') return all(true);
+  const listed = keys.flags('attention.recurrent_layers', layerCount);
+  if (listed !== null) return listed;
+  if (RECURRENT_BY_INTERVAL.has(architecture)) {
+    const interval = Math.max(keys.size('full_attention_interval') ?? 4, 1);
+    return all(true).map((_, layer) => (layer + 1) % interval !== 0);
+  }
+  if (RECURRENT_WITHOUT_HEADS.has(architecture)) return headsKv.map((count) => count === 0);
+  return all(false);
+}
+
+/** F32 elements per sequence of one recurrent layer: the convolution's or token shift's part and the state's. */
+function recurrentElementsOf(keys: Keys, embeddingLength: number, headCount: number): number {
+  const wkvHeadSize = keys.size('wkv.head_size') ?? 0;
+  if (wkvHeadSize > 0) {
+    const shifts = keys.size('token_shift_count') ?? 2;
+    return shifts * embeddingLength + embeddingLength * wkvHeadSize;
+  }
+  const shortConvolution = keys.size('shortconv.l_cache') ?? 0;
+  if (shortConvolution > 0) return embeddingLength * (shortConvolution - 1);
+  const kernel = Math.max((keys.size('ssm.conv_kernel') ?? 0) - 1, 0);
+  const kdaHead = keys.size('kda.head_dim') ?? 0;
+  if (kdaHead > 0) return 3 * kernel * headCount * kdaHead + kdaHead * kdaHead * headCount;
+  const inner = keys.size('ssm.inner_size') ?? 0;
+  const state = keys.size('ssm.state_size') ?? 0;
+  const groups = keys.size('ssm.group_count') ?? 0;
+  return kernel * (inner + 2 * groups * state) + state * inner;
+}
+
+/** Which layers have a cache of their own: the last ones may read an earlier layer's. */
+function cacheOwnersOf(keys: Keys, layerCount: number): (layer: number) => boolean {
+  if (keys.architecture === 'gemma3n') return (layer) => layer < 20;
+  const shared = keys.size('attention.shared_kv_layers') ?? 0;
+  return (layer) => layer < layerCount - shared;
+}
+
+/** Which layers keep an indexer's K cache: sparse attention of DeepSeek (DSA) and MiniMax (MSA). */
+function indexerLayersOf(keys: Keys, layerCount: number): (layer: number) => boolean {
+  switch (keys.architecture) {
+    case 'deepseek32':
+      return () => true;
+    case 'glm-dsa': {
+      const listed = keys.flags('attention.indexer.types', layerCount);
+      if (listed !== null) return (layer) => listed[layer] === true;
+      const isShared = (keys.size('context_length') ?? 0) >= 1_048_576;
+      return (layer) => !isShared || layer < 2 || (layer - 2) % 4 === 0;
+    }
+    case 'minimax-m3': {
+      const dense = keys.size('leading_dense_block_count') ?? 0;
+      return (layer) => layer >= dense;
+    }
+    default:
+      return () => false;
+  }
+}
