@@ -6,8 +6,8 @@ import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/
 import { basename, dirname } from 'node:path';
 import { Fault, toFault } from './fault.ts';
 import { syncFolder, writeFileAtomically } from './file.ts';
-import { abortFault, discard, faultOfStatus, openUrl, type RequestOptions, unreachable } from './http.ts';
 import { bareAddress } from './http-hosts.ts';
+import { abortFault, discard, faultOfStatus, openUrl, type RequestOptions, unreachable } from './http-request.ts';
 import { pause } from './sync.ts';
 
 export interface DownloadProgress {
