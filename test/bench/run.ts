@@ -1,0 +1,32 @@
+// `bun run bench [NAME…]`: measures side by side in one run and prints a Markdown table. Figures, not tests: it fails only when it breaks.
+import { cpus, release, totalmem } from 'node:os';
+import { build, hostBinary, install } from '../../build.ts';
+
+install();
+const { ensureTestEngine } = await import('../fixtures/engine-setup.ts');
+await ensureTestEngine();
+await build(hostBinary, null);
+
+const { benchServing } = await import('./serving.ts');
+const { benchGgufScan } = await import('./gguf-scan.ts');
+const { benchLibraryRescan } = await import('./library-rescan.ts');
+
+const benches = { serving: benchServing, scan: benchGgufScan, rescan: benchLibraryRescan };
+const asked = process.argv.slice(2);
+console.log(
+  `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} threads, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Bun ${Bun.version}\n`,
+);
+console.log('| what | measured | target | |');
+console.log('|---|---|---|---|');
+for (const [name, bench] of Object.entries(benches)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  for (const figure of await bench()) {
+    const isAtLeast = figure.direction === 'at_least';
+    const isMet = isAtLeast ? figure.value >= figure.target : figure.value <= figure.target;
+    const value = Math.abs(figure.value) < 10 ? figure.value.toFixed(2) : figure.value.toFixed(0);
+    const note = figure.note === undefined ? '' : ` (${figure.note})`;
+    console.log(
+      `| ${figure.name}${note} | ${value} ${figure.unit} | ${isAtLeast ? '≥' : '≤'} ${figure.target} ${figure.unit} | ${isMet ? 'met' : 'missed'} |`,
+    );
+  }
+}
