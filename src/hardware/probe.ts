@@ -1,4 +1,16 @@
 // One snapshot of the machine. What cannot be known is null, never a guess.
+import { untilAborted } from '../base/sync.ts';
+import { readCpu } from './cpu.ts';
+import { within } from './deadline.ts';
+import { readDisks } from './disk.ts';
+import { readAmdGpus } from './gpu-amd.ts';
+import { readAppleGpus } from './gpu-apple.ts';
+import { readIntelGpus } from './gpu-intel.ts';
+import { readNvidiaGpus } from './gpu-nvidia.ts';
+import { readWindowsGpus } from './gpu-windows.ts';
+import { readMemory } from './memory.ts';
+import { isWsl, readOperatingSystem } from './operating-system.ts';
+import { type System, thisSystem } from './system.ts';
 
 export type GpuVendor = 'nvidia' | 'amd' | 'intel' | 'apple' | 'other';
 
@@ -11,7 +23,10 @@ export interface Gpu {
   readonly freeBytes: number | null;
   /** True where the GPU shares the host's memory (Apple silicon, APUs, iGPUs); null where that is not known. */
   readonly isUnified: boolean | null;
+  /** `580.159.03`, `amdgpu 6.10.5`, `xe in Linux 6.17.0`. */
   readonly driverVersion: string | null;
+  /** NVIDIA: the highest CUDA version that the driver runs, such as `13.0`; absent where nobody told. */
+  readonly cudaVersion?: string | null;
   /** NVIDIA, such as `8.9`. */
   readonly computeCapability: string | null;
   /** AMD, such as `gfx1100`. */
@@ -66,3 +81,84 @@ export interface Snapshot {
   /** What could not be read and why, in sentences for `doctor`. */
   readonly notes: readonly string[];
 }
+
+export interface ProbeOptions {
+  /** Folders whose file systems are measured; default: the root, or the system drive. */
+  readonly diskPaths?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Another machine than this one, for tests. */
+  readonly system?: System;
+}
+
+const FILES_TIMEOUT_MS = 2000;
+const TOOLS_TIMEOUT_MS = 10_000;
+
+/**
+ * Reads the machine once, every reader by itself and all at the same time. What fails is a sentence in `notes`; the
+ * only thing that it throws is the signal's reason.
+ */
+export async function probeHardware(options: ProbeOptions = {}): Promise<Snapshot> {
+  const { system = thisSystem, signal } = options;
+  signal?.throwIfAborted();
+  const diskPaths = options.diskPaths ?? [system.platform === 'win32' ? 'C:\\' : '/'];
+  const host = system.hostMemory();
+  const unknownGpus: Gpu[] = [];
+  const reading = Promise.all([
+    within('the operating system', FILES_TIMEOUT_MS, bareSystem(system), () => readOperatingSystem(system)),
+    within('the processor', FILES_TIMEOUT_MS, bareCpu(system), () => readCpu(system)),
+    within('the memory', FILES_TIMEOUT_MS, bareMemory(host), () => readMemory(system)),
+    within('the disks', FILES_TIMEOUT_MS, diskPaths.map(unknownDisk), () => readDisks(system, diskPaths)),
+    within('NVIDIA’s GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readNvidiaGpus(system, signal)),
+    // amdgpu wakes a sleeping card before it answers.
+    within('AMD’s GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readAmdGpus(system)),
+    within('Intel’s GPUs', FILES_TIMEOUT_MS, unknownGpus, () => readIntelGpus(system)),
+    within('Apple’s GPU', FILES_TIMEOUT_MS, unknownGpus, () => readAppleGpus(system)),
+    within('Windows’ GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readWindowsGpus(system, signal)),
+  ]);
+  const readings = await untilAborted(reading, signal);
+  const [operatingSystem, cpu, memory, disks, nvidia, amd, intel, apple, windows] = readings;
+  // NVML knows more of NVIDIA's cards than Windows does.
+  const others = windows.value.filter((gpu) => gpu.vendor !== 'nvidia' || nvidia.value.length === 0);
+  const gpus = [...nvidia.value, ...amd.value, ...intel.value, ...apple.value, ...others];
+  const notes = readings.flatMap((entry) => entry.notes);
+  if (isWsl(system.kernel) && nvidia.value.length === 0) {
+    notes.push(
+      'This is WSL: GPUs of other vendors than NVIDIA are not visible here; run on Windows itself to use them.',
+    );
+  }
+  return {
+    takenAt: Date.now(),
+    system: operatingSystem.value,
+    cpu: cpu.value,
+    memory: memory.value,
+    disks: disks.value,
+    gpus,
+    notes,
+  };
+}
+
+const bareSystem = ({ platform, arch, kernel }: System): Snapshot['system'] => ({
+  platform,
+  arch,
+  kernel,
+  name: null,
+  libc: null,
+});
+
+const bareCpu = (system: System): Snapshot['cpu'] => ({
+  name: null,
+  physicalCores: null,
+  usableThreads: system.availableThreads(),
+  maxHz: null,
+  features: [],
+});
+
+const bareMemory = (host: { readonly totalBytes: number; readonly freeBytes: number }): Snapshot['memory'] => ({
+  totalBytes: host.totalBytes,
+  availableBytes: host.freeBytes,
+  limitBytes: null,
+  swapTotalBytes: null,
+  swapFreeBytes: null,
+});
+
+const unknownDisk = (path: string): Disk => ({ path, totalBytes: null, freeBytes: null });
