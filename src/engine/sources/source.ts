@@ -1,5 +1,6 @@
 // What every source of engine builds promises, so that the installer need not know where a build comes from.
 import type { Backend, EngineSource } from '../build.ts';
+import type { GpuFacts } from '../catalog.ts';
 
 export interface BuildRequest {
   readonly platform: 'linux' | 'darwin' | 'win32';
@@ -7,6 +8,8 @@ export interface BuildRequest {
   readonly backend: Backend;
   /** CUDA major versions that the host's driver can run, best first; empty elsewhere. */
   readonly cudaMajors: readonly number[];
+  /** The GPUs that it is for; a source that has several CUDA builds picks the one that their drivers run. */
+  readonly gpus?: readonly GpuFacts[];
   /** An exact build (`b11541`, `0.7.0`), or null for the newest. */
   readonly version: string | null;
 }
@@ -58,5 +61,5 @@ export interface SourceDriver {
    */
   find(request: BuildRequest, options: FetchOptions): Promise<RemoteBuild | null>;
   /** Downloads, verifies and unpacks into `folder`, which exists and is empty; nothing is run. */
-  fetch(build: RemoteBuild, folder: string, options: FetchOptions): Promise<LaunchRecipe>;
+  readonly fetch: (build: RemoteBuild, folder: string, options: FetchOptions) => Promise<LaunchRecipe>;
 }
