@@ -2,6 +2,7 @@
 // only then gives it its name. What fails is remembered with its reason. It must never touch a build that is installed.
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { extractArchive } from '../base/archive.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import { syncFolder } from '../base/file.ts';
 import type { Backend, EngineBuild, EngineSource } from './build.ts';
@@ -153,7 +154,7 @@ export async function installLocal(path: string, context: InstallContext): Promi
     context.onProgress({ stage: 'unpack', name: basename(full), doneBytes: 0, totalBytes: null });
     if (isFolder(full)) cpSync(full, unpacked, { recursive: true, verbatimSymlinks: true });
     else {
-      throw new Fault('not_supported', 'Archives cannot be unpacked yet.');
+      await extractArchive(full, unpacked, { signal: context.signal });
     }
     const recipe = flattenServer(unpacked, folder);
     const inspection = await inspectBuild(recipe, context);

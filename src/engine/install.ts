@@ -113,7 +113,7 @@ export class Engines {
       // Somebody else may have installed it while we waited.
       const meanwhile = this.#settled(options.ladder);
       if (meanwhile !== null) return meanwhile;
-      return this.#climb(options, {});
+      return this.#climb(options, { mayUsePath: true });
     });
   }
 
@@ -287,12 +287,12 @@ export class Engines {
 
   async #climb(
     options: EnsureOptions,
-    how: { readonly version?: string | null; readonly isForced?: boolean },
+    how: { readonly version?: string | null; readonly isForced?: boolean; readonly mayUsePath?: boolean },
   ): Promise<EngineBuild> {
     const attempts: Attempt[] = [];
     for (const rung of options.ladder) {
       if (!rung.isOffered) continue;
-      const found = await this.#fromPath(rung, options, attempts);
+      const found = how.mayUsePath === true ? await this.#fromPath(rung, options, attempts) : null;
       if (found !== null) return found;
       const build = await climb(rung, {
         ...this.#context(options),
