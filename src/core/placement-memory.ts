@@ -111,3 +111,6 @@ export const DEVICE_OVERHEAD_BYTES: Readonly<Record<Backend, number>> = {
   metal: 128 * MIB,
   cpu: 0,
 };
+
+/** The engine's process in main memory apart from its buffers: code, vocabulary, HTTP threads, work areas of the CPU backend. */
+export const HOST_OVERHEAD_BYTES = 96 * MIB;

@@ -158,7 +158,10 @@ function addPlan(list: ArgumentList, plan: LaunchPlan): void {
 function addDraft(list: ArgumentList, draft: string, plan: LaunchPlan): void {
   if (!list.add(['--spec-draft-model', '--model-draft', '-md'], draft)) return;
   list.add(['--spec-type'], 'draft-simple');
-  list.add(['--spec-draft-ngl', '--n-gpu-layers-draft', '--gpu-layers-draft', '-ngld'], plan.devices.length === 0 ? '0' : '999');
+  list.add(
+    ['--spec-draft-ngl', '--n-gpu-layers-draft', '--gpu-layers-draft', '-ngld'],
+    plan.devices.length === 0 ? '0' : '999',
+  );
   list.add(['--spec-draft-type-k', '--cache-type-k-draft', '-ctkd'], plan.cacheTypeK);
   list.add(['--spec-draft-type-v', '--cache-type-v-draft', '-ctvd'], plan.cacheTypeV);
 }
