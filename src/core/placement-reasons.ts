@@ -1,7 +1,7 @@
 // Why a plan is as it is, in sentences for people. Pure. It must never decide anything.
 import type { LaunchPlan } from '../engine/command.ts';
 import type { PlacementInput } from './placement.ts';
-import { type ContextRange, isEmbedder } from './placement-search.ts';
+import { type ContextRange, CPU_CONTEXT, isEmbedder } from './placement-search.ts';
 
 /** One sentence for each thing that was decided, the most important first. */
 export function reasonsOf(input: PlacementInput, plan: LaunchPlan, range: ContextRange): string[] {
@@ -30,6 +30,10 @@ function contextReasons(input: PlacementInput, plan: LaunchPlan, range: ContextR
   const own = input.facts.contextTokens;
   if (settings.contextTokens !== undefined && settings.contextTokens > 0) {
     reasons.push(`The context is ${plan.contextTokens} tokens, as contextSize asks.`);
+  } else if (plan.devices.length === 0 && plan.contextTokens === CPU_CONTEXT && CPU_CONTEXT < range.target) {
+    reasons.push(
+      `The context is ${plan.contextTokens} of ${range.target} tokens: a CPU takes minutes to read more. Set contextSize for more.`,
+    );
   } else if (plan.contextTokens < range.target) {
     reasons.push(`The context is ${plan.contextTokens} of ${range.target} tokens, as large as fits.`);
   } else if (own !== null && plan.contextTokens >= own) {

@@ -25,6 +25,8 @@ export interface ContextRange {
 const DEFAULT_CONTEXT = 4096;
 /** A context that a chat or an agent can work with. */
 const COMFORT_CONTEXT = 16_384;
+/** More is of no use where a processor reads some ten to a hundred tokens a second, and clearing its cache takes seconds. */
+export const CPU_CONTEXT = 32_768;
 /** Inputs of embedders are short; their work area grows with the square of it. */
 const EMBEDDING_CONTEXT = 8192;
 const DEFAULT_SLOTS = 4;
@@ -120,10 +122,12 @@ export function searchPlacement(input: PlacementInput): Found | null {
   }
   if (gpu !== null && gpu > 0 && sets.length > 0) return null;
   // CPU only.
+  const reach = Math.max(range.comfort, Math.min(range.target, CPU_CONTEXT));
+  const quick = { from: range.comfort, to: reach };
   const onCpu = { ...base, deviceIndexes: [], gpuLayers: 0, isProjectorOffloaded: false };
   return (
-    largestContext(input, { ...onCpu, cacheType: dense, ...comfortable }) ??
-    largestContext(input, { ...onCpu, cacheType: small, ...comfortable }) ??
+    largestContext(input, { ...onCpu, cacheType: dense, ...quick }) ??
+    largestContext(input, { ...onCpu, cacheType: small, ...quick }) ??
     largestContext(input, { ...onCpu, slotCount: fewSlots, cacheType: small, ...tight })
   );
 }
