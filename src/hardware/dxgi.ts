@@ -33,8 +33,8 @@ const MICROSOFT = 0x1414;
 const MAX_ADAPTERS = 64;
 
 /** Adapters in DXGI's order without software ones, or null when DXGI cannot be asked. */
-export function listDxgiAdapters(system: System, places: readonly string[] = ['dxgi.dll']): DxgiAdapter[] | null {
-  const { library } = system.openLibrary(places, {
+export function listDxgiAdapters(system: System): DxgiAdapter[] | null {
+  const { library } = system.openLibrary(['dxgi.dll'], {
     CreateDXGIFactory1: { args: ['ptr', 'ptr'], returns: 'i32' },
   });
   if (library === null) return null;

@@ -4,7 +4,8 @@ import { type DxgiAdapter, listDxgiAdapters } from './dxgi.ts';
 import type { Gpu, GpuVendor } from './probe.ts';
 import type { Reading, System } from './system.ts';
 
-const VENDORS: Readonly<Record<number, GpuVendor>> = { 4318: 'nvidia', 4098: 'amd', 32902: 'intel' };
+// PCI vendor ids, as hex digits.
+const VENDORS: Readonly<Record<string, GpuVendor>> = { '10de': 'nvidia', '1002': 'amd', '8086': 'intel' };
 
 export async function readWindowsGpus(system: System, signal?: AbortSignal): Promise<Reading<Gpu[]>> {
   if (system.platform !== 'win32') return { value: [], notes: [] };
@@ -19,7 +20,7 @@ export async function readWindowsGpus(system: System, signal?: AbortSignal): Pro
 }
 
 function fromDxgi(adapter: DxgiAdapter, index: number): Gpu {
-  const vendor = VENDORS[adapter.vendorId] ?? 'other';
+  const vendor = VENDORS[adapter.vendorId.toString(16).padStart(4, '0')] ?? 'other';
   // Integrated graphics have a token carve-out (128 MiB, say) and live on shared memory.
   const isUnified = adapter.isUnified;
   return {
@@ -84,9 +85,9 @@ export function parseCim(text: string): Gpu[] | null {
   const gpus: Gpu[] = [];
   for (const row of rows) {
     const id = typeof row.PNPDeviceID === 'string' ? row.PNPDeviceID : '';
-    const vendorId = Number.parseInt(/^PCI\\VEN_([0-9A-F]{4})/i.exec(id)?.[1] ?? '', 16);
+    const vendorId = /^PCI\\VEN_([0-9A-F]{4})/i.exec(id)?.[1]?.toLowerCase();
     // Remote desktops, indirect displays and the basic adapter are no PCI devices.
-    if (Number.isNaN(vendorId)) continue;
+    if (vendorId === undefined) continue;
     const vendor = VENDORS[vendorId] ?? 'other';
     const size = typeof row.qwMemorySize === 'number' && row.qwMemorySize > 0 ? row.qwMemorySize : null;
     gpus.push({

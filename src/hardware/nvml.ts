@@ -1,6 +1,6 @@
 // NVIDIA's management library by bun:ffi. It must never keep the library initialised longer than asked: an open
 // handle keeps a GPU awake. Signatures, structures and codes: NVML API reference, nvml.h.
-import type { NativeLibrary, NativeSignatures } from './native.ts';
+import type { NativeLibrary, NativeSignatures, NativeValue } from './native.ts';
 import type { System } from './system.ts';
 
 const LINUX_PLACES = [
@@ -31,7 +31,9 @@ const SIGNATURES: NativeSignatures = {
 };
 const NEEDED = ['nvmlInit_v2', 'nvmlShutdown', 'nvmlDeviceGetCount_v2', 'nvmlDeviceGetHandleByIndex_v2'];
 
+const UNINITIALISED = 1;
 const NOT_SUPPORTED = 3;
+const FUNCTION_NOT_FOUND = 13;
 const CODES: Readonly<Record<number, string>> = {
   1: 'it is not initialised',
   3: 'not supported',
@@ -77,8 +79,8 @@ export type NvmlOpening =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'failed'; readonly reason: string; readonly isDriverAtFault: boolean };
 
-export function openNvml(system: System, places?: readonly string[]): NvmlOpening {
-  const candidates = places ?? (system.platform === 'win32' ? WINDOWS_PLACES : LINUX_PLACES);
+export function openNvml(system: System): NvmlOpening {
+  const candidates = system.platform === 'win32' ? WINDOWS_PLACES : LINUX_PLACES;
   const { library, failures } = system.openLibrary(candidates, SIGNATURES);
   if (library === null) {
     if (failures.length === 0) return { outcome: 'absent' };
@@ -196,19 +198,15 @@ export class NvmlSession implements Disposable {
     return isGood ? stringOf(buffer).trim() || null : null;
   }
 
-  #isGood(
-    name: string,
-    ...args: Parameters<NativeLibrary['call']> extends [string, ...infer Rest] ? Rest : never
-  ): boolean {
+  #isGood(name: string, ...args: NativeValue[]): boolean {
     return this.#code(name, ...args) === 0;
   }
 
-  #code(
-    name: string,
-    ...args: Parameters<NativeLibrary['call']> extends [string, ...infer Rest] ? Rest : never
-  ): number {
+  #code(name: string, ...args: NativeValue[]): number {
+    // A call into a library that was closed would end the process.
+    if (this.#isClosed) return UNINITIALISED;
     const code = this.#library.call(name, ...args);
-    return code === null ? 13 : Number(code);
+    return code === null ? FUNCTION_NOT_FOUND : Number(code);
   }
 }
 

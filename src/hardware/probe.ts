@@ -91,6 +91,7 @@ export interface ProbeOptions {
 }
 
 const FILES_TIMEOUT_MS = 2000;
+// amdgpu wakes a sleeping card before it answers, nvidia-smi every card.
 const TOOLS_TIMEOUT_MS = 10_000;
 
 /**
@@ -103,17 +104,18 @@ export async function probeHardware(options: ProbeOptions = {}): Promise<Snapsho
   const diskPaths = options.diskPaths ?? [system.platform === 'win32' ? 'C:\\' : '/'];
   const host = system.hostMemory();
   const unknownGpus: Gpu[] = [];
+  const files = { timeoutMs: FILES_TIMEOUT_MS, signal };
+  const tools = { timeoutMs: TOOLS_TIMEOUT_MS, signal };
   const reading = Promise.all([
-    within('the operating system', FILES_TIMEOUT_MS, bareSystem(system), () => readOperatingSystem(system)),
-    within('the processor', FILES_TIMEOUT_MS, bareCpu(system), () => readCpu(system)),
-    within('the memory', FILES_TIMEOUT_MS, bareMemory(host), () => readMemory(system)),
-    within('the disks', FILES_TIMEOUT_MS, diskPaths.map(unknownDisk), () => readDisks(system, diskPaths)),
-    within('NVIDIA’s GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readNvidiaGpus(system, signal)),
-    // amdgpu wakes a sleeping card before it answers.
-    within('AMD’s GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readAmdGpus(system)),
-    within('Intel’s GPUs', FILES_TIMEOUT_MS, unknownGpus, () => readIntelGpus(system)),
-    within('Apple’s GPU', FILES_TIMEOUT_MS, unknownGpus, () => readAppleGpus(system)),
-    within('Windows’ GPUs', TOOLS_TIMEOUT_MS, unknownGpus, () => readWindowsGpus(system, signal)),
+    within('the operating system', files, bareSystem(system), () => readOperatingSystem(system)),
+    within('the processor', files, bareCpu(system), () => readCpu(system)),
+    within('the memory', files, bareMemory(host), () => readMemory(system)),
+    within('the disks', files, diskPaths.map(unknownDisk), () => readDisks(system, diskPaths)),
+    within('NVIDIA’s GPUs', tools, unknownGpus, () => readNvidiaGpus(system, signal)),
+    within('AMD’s GPUs', tools, unknownGpus, () => readAmdGpus(system)),
+    within('Intel’s GPUs', files, unknownGpus, () => readIntelGpus(system)),
+    within('Apple’s GPU', files, unknownGpus, () => readAppleGpus(system)),
+    within('Windows’ GPUs', tools, unknownGpus, () => readWindowsGpus(system, signal)),
   ]);
   const readings = await untilAborted(reading, signal);
   const [operatingSystem, cpu, memory, disks, nvidia, amd, intel, apple, windows] = readings;
