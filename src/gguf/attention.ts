@@ -51,11 +51,12 @@ const RECURRENT_WITHOUT_HEADS = new Set([
   'lfm2',
   'lfm2moe',
   'plamo2',
-  'nemotron_h',
-  'nemotron_h_moe',
   'kimi-linear',
   'kimi-k3',
 ]);
+
+/** Layers are recurrent, attention or feed-forward alone: recurrent is what has neither KV heads nor a feed-forward width. */
+const RECURRENT_ALONE = new Set(['nemotron_h', 'nemotron_h_moe']);
 
 /** Every n-th layer is full attention, the others recurrent. */
 const RECURRENT_BY_INTERVAL = new Set(['qwen3next', 'qwen35', 'qwen35moe']);
@@ -65,8 +66,10 @@ interface SlidingPattern {
   readonly isDenseFirst?: boolean;
   /** Window where the header gives none. */
   readonly window?: number;
-  /** True: the window comes from the architecture, whatever the header says. */
-  readonly isWindowFixed?: boolean;
+  /** Window that the architecture has whatever the header says, as long as that speaks of one. */
+  readonly fixedWindow?: number;
+  /** Only models of so many blocks slide. */
+  readonly layerCount?: number;
 }
 
 /** Which layers slide where the header has no array: `layer % period < period - 1`, dense-first: `layer % period != 0`. */
@@ -78,19 +81,17 @@ const SLIDING: ReadonlyMap<string, SlidingPattern> = new Map([
   ['gpt-oss', { period: 2 }],
   ['cohere2', { period: 4 }],
   ['olmo2', { period: 4 }],
-  ['exaone4', { period: 4 }],
+  ['exaone4', { period: 4, layerCount: 64, window: 4096 }],
   ['exaone-moe', { period: 4, window: 128 }],
   ['afmoe', { period: 4 }],
-  ['llama4', { period: 4, window: 8192 }],
+  ['llama4', { period: 4, window: 8192, fixedWindow: 8192 }],
   ['mellum', { period: 4 }],
   ['plamo3', { period: 8 }],
-  ['smallthinker', { period: 4, isDenseFirst: true, window: 4096 }],
+  ['smallthinker', { period: 4, isDenseFirst: true, fixedWindow: 4096 }],
   ['laguna', { period: 4, isDenseFirst: true }],
   ['modern-bert', { period: 3, isDenseFirst: true }],
   ['cohere2moe', { period: 4, isDenseFirst: true }],
 ]);
-/** The header's array says which layers slide; without it none does. */
-const SLIDING_BY_ARRAY = new Set(['gemma4', 'mimo2', 'step35', 'dots3note']);
 
 /** What every layer keeps. `layerCount` is `{arch}.block_count`, already bounded. */
 export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
@@ -106,14 +107,16 @@ export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
   const valueLengthSliding = keys.size('attention.value_length_swa') ?? valueLength;
   const isMla = (keys.size('attention.key_length_mla') ?? 0) > 0 && (keys.size('attention.value_length_mla') ?? 0) > 0;
   const nextnLayerCount = Math.min(keys.size('nextn_predict_layers') ?? 0, layerCount);
-  const slidingWindow = slidingWindowOf(keys);
+  const slidingWindow = slidingWindowOf(keys, layerCount);
   const sliding = slidingLayersOf(keys, layerCount, slidingWindow);
   const recurrent = recurrentLayersOf(keys, headsKv, layerCount);
   const isDouble = architecture === 'falcon-h1';
   const stateElements = recurrentElementsOf(keys, embeddingLength, firstHeads);
   const ownsCache = cacheOwnersOf(keys, layerCount - nextnLayerCount);
   const indexer = indexerLayersOf(keys, layerCount);
-  const indexerLength = keys.size('attention.indexer.key_length') ?? 0;
+  // MiniMax's indexer cache has a V part that nothing reads; llama.cpp allocates it (measured).
+  const indexerLength =
+    (keys.size('attention.indexer.key_length') ?? 0) + (architecture === 'minimax-m3' ? valueLength : 0);
 
   const layers = Array.from({ length: layerCount }, (_, layer): LayerCache => {
     const isRecurrent = recurrent[layer] === true;
@@ -144,20 +147,21 @@ export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
   };
 }
 
-function slidingWindowOf(keys: Keys): number | null {
+/** In tokens; null where no layer slides. A window of 0 in the header turns an architecture's own one off. */
+function slidingWindowOf(keys: Keys, layerCount: number): number | null {
   const pattern = SLIDING.get(keys.architecture);
-  const window = keys.size('attention.sliding_window') ?? 0;
-  if (window > 0) return window;
-  return pattern?.window ?? null;
+  if (pattern?.layerCount !== undefined && pattern.layerCount !== layerCount) return null;
+  const window = keys.size('attention.sliding_window') ?? pattern?.window ?? 0;
+  return window > 0 ? (pattern?.fixedWindow ?? window) : null;
 }
 
 function slidingLayersOf(keys: Keys, layerCount: number, window: number | null): boolean[] {
   const none = new Array<boolean>(layerCount).fill(false);
   if (window === null) return none;
+  // Only converters of architectures that slide write a list.
   const listed = keys.flags('attention.sliding_window_pattern', layerCount);
-  const pattern = SLIDING.get(keys.architecture);
-  if (pattern === undefined && !SLIDING_BY_ARRAY.has(keys.architecture)) return none;
   if (listed !== null) return listed;
+  const pattern = SLIDING.get(keys.architecture);
   if (pattern === undefined) return none;
   const period = keys.size('attention.sliding_window_pattern') ?? pattern.period;
   return none.map((_, layer) => {
@@ -177,6 +181,10 @@ function recurrentLayersOf(keys: Keys, headsKv: readonly number[], layerCount: n
     return all(true).map((_, layer) => (layer + 1) % interval !== 0);
   }
   if (RECURRENT_WITHOUT_HEADS.has(architecture)) return headsKv.map((count) => count === 0);
+  if (RECURRENT_ALONE.has(architecture)) {
+    const forward = keys.sizes('feed_forward_length', layerCount) ?? [];
+    return headsKv.map((count, layer) => count === 0 && (forward[layer] ?? 0) === 0);
+  }
   return all(false);
 }
 

@@ -8,6 +8,8 @@ const ENCODERS =
   /^(bert|modern-bert|nomic-bert|nomic-bert-moe|neo-bert|jina-bert-v[23]|eurobert|t5encoder|gemma-embedding\d*|llama-embed|pangu-embedded-encoder)$/;
 /** Heads that only run beside a target model. */
 const DRAFTS = /^(eagle3|dflash|gemma4-assistant)$/;
+/** What llama.cpp reads but its server does not serve: diffusion models and vocoders. */
+const UNSERVED = /^(dream|llada|llada-moe|rnd1|wavtokenizer-dec)$/;
 /** File names of sidecars that llama.cpp itself looks for beside a model. */
 const DRAFT_FILES = /^(mtp|eagle3|dflash|dspark)-/i;
 
@@ -29,6 +31,7 @@ export function kindOf(input: KindInput): ModelKind {
   if (keys.architecture === '' || keys.architecture === 'imatrix' || keys.architecture === 'controlvector')
     return 'unknown';
   if (tensors.length === 0 && !input.isSplit) return keys.has('tokenizer.ggml.model') ? 'vocabulary' : 'unknown';
+  if (UNSERVED.test(keys.architecture)) return 'unknown';
   if (DRAFTS.test(keys.architecture) || DRAFT_FILES.test(fileName)) return 'draft';
   if (input.poolingType === 4 || tensors.some((tensor) => /^cls(\.output)?\.weight$/.test(tensor.name)))
     return 'reranker';
