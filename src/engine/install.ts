@@ -17,6 +17,7 @@ import {
   isSameStamp,
   POINTER_FILE,
   type Pointer,
+  RECORD_FILE,
   readFailures,
   readPointer,
   readRecord,
@@ -40,7 +41,7 @@ export class Engines {
   readonly #options: EnginesOptions;
   readonly #mailbox = new Mailbox();
   #given: EngineBuild | null = null;
-  #cached: { readonly key: string; readonly build: EngineBuild | null } | null = null;
+  #cached: { readonly mark: string; readonly build: EngineBuild } | null = null;
 
   constructor(options: EnginesOptions) {
     this.#options = options;
@@ -61,21 +62,18 @@ export class Engines {
    */
   current(): EngineBuild | null {
     if (this.#given !== null) return this.#given;
-    const key = [
-      join(this.folder, POINTER_FILE),
-      ...(this.#cached?.build ? [join(this.#cached.build.folder, 'build.json'), executableOf(this.#cached.build)] : []),
-    ]
-      .map(changeMark)
-      .join('|');
-    if (this.#cached !== null && this.#cached.key === key) return this.#cached.build;
+    if (this.#cached !== null && this.#cached.mark === this.#markOf(this.#cached.build)) return this.#cached.build;
     const build = this.#resolveCurrent();
-    this.#cached = {
-      key: [join(this.folder, POINTER_FILE), ...(build ? [join(build.folder, 'build.json'), executableOf(build)] : [])]
-        .map(changeMark)
-        .join('|'),
-      build,
-    };
+    // One that stands in, or none, may be put right by anybody at any time: only the true one is kept in mind.
+    const isTrue = build !== null && build.id === readPointer(this.folder)?.id;
+    this.#cached = isTrue ? { mark: this.#markOf(build), build } : null;
     return build;
+  }
+
+  /** Changes whenever the pointer, the build's record or its executable does. */
+  #markOf(build: EngineBuild): string {
+    const paths = [join(this.folder, POINTER_FILE), join(build.folder, RECORD_FILE), executableOf(build)];
+    return paths.map(changeMark).join('|');
   }
 
   #resolveCurrent(): EngineBuild | null {

@@ -84,7 +84,7 @@ export const isSameStamp = (left: ExecutableStamp | null, right: ExecutableStamp
 export const executableOf = (build: Pick<EngineBuild, 'launch'>): string => build.launch.at(-1) ?? '';
 
 const FOLDER = '{folder}';
-const RECORD_FILE = 'build.json';
+export const RECORD_FILE = 'build.json';
 
 /** Writes the record of a build into `file`, its folder's `build.json` unless told otherwise. */
 export function writeRecord(record: BuildRecord, file = join(record.build.folder, RECORD_FILE)): void {

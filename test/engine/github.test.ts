@@ -43,7 +43,7 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> =>
   );
 
 test('stable: the latest release names the build that carries the files', async () => {
-  await using github = startGithub([withEngine('b11700'), stable('v0.8.0', 'b11669'), withEngine('b11669')]);
+  await using github = await startGithub([withEngine('b11700'), stable('v0.8.0', 'b11669'), withEngine('b11669')]);
   const found = await sourceFor(github).find(CPU, { cacheFolder });
   expect(found).toMatchObject({ id: 'b11669-cpu', version: 'b11669', backend: 'cpu', source: 'github' });
   expect(found?.files).toEqual([
@@ -57,14 +57,14 @@ test('stable: the latest release names the build that carries the files', async 
 });
 
 test('a latest release that carries the files itself, as it was until August 2026', async () => {
-  await using github = startGithub([{ ...withEngine('b11800'), isPrerelease: false }]);
+  await using github = await startGithub([{ ...withEngine('b11800'), isPrerelease: false }]);
   expect((await sourceFor(github).find(CPU, { cacheFolder }))?.id).toBe('b11800-cpu');
 });
 
 test('fallback: the newest build that is whole; half-uploaded ones, drafts and old ones are passed over', async () => {
   const lacking = withEngine('b11702', ['llama-b11702-bin-ubuntu-x64.tar.gz']);
   const uploading = withEngine('b11701');
-  await using github = startGithub([
+  await using github = await startGithub([
     { ...withEngine('b11703'), isDraft: true },
     lacking,
     { ...uploading, assets: uploading.assets.map((asset) => ({ ...asset, state: 'starter' })) },
@@ -79,7 +79,7 @@ test('fallback: the newest build that is whole; half-uploaded ones, drafts and o
 });
 
 test('an exact build by either name; an unknown one is none; one with known holes is refused', async () => {
-  await using github = startGithub([
+  await using github = await startGithub([
     withEngine('b11700'),
     stable('v0.8.0', 'b11669'),
     withEngine('b11669'),
@@ -98,14 +98,14 @@ test('an exact build by either name; an unknown one is none; one with known hole
 });
 
 test('no release at all, a system without builds, a repository that is gone', async () => {
-  await using github = startGithub([]);
+  await using github = await startGithub([]);
   expect(await sourceFor(github).find(CPU, { cacheFolder })).toBeNull();
   github.releases = [withEngine('b11700')];
   expect(await sourceFor(github).find({ ...CPU, arch: 'arm64', backend: 'rocm' }, { cacheFolder })).toBeNull();
 });
 
 test('unchanged answers cost nothing; a rate limit is bridged by what is known, else told with its end', async () => {
-  await using github = startGithub([stable('v0.8.0', 'b11669'), withEngine('b11669')]);
+  await using github = await startGithub([stable('v0.8.0', 'b11669'), withEngine('b11669')]);
   github.isRateLimited = true;
   const refused = await failureOf(sourceFor(github).find(CPU, { cacheFolder }));
   expect(refused).toMatchObject({
@@ -130,7 +130,7 @@ test('unchanged answers cost nothing; a rate limit is bridged by what is known, 
 });
 
 test('an address where nobody listens is offline; a signal ends the wait', async () => {
-  const github = startGithub([]);
+  const github = await startGithub([]);
   await github[Symbol.asyncDispose]();
   expect(await failureOf(sourceFor(github).find(CPU, { cacheFolder }))).toMatchObject({ kind: 'offline' });
   const gone = AbortSignal.abort();
@@ -140,7 +140,7 @@ test('an address where nobody listens is offline; a signal ends the wait', async
 test('what GitHub publishes no digest of is not taken', async () => {
   const release = withEngine('b11669');
   const bare = { ...release, assets: release.assets.map((asset) => ({ ...asset, digest: null })) };
-  await using github = startGithub([bare]);
+  await using github = await startGithub([bare]);
   expect(await failureOf(sourceFor(github).find(CPU, { cacheFolder }))).toMatchObject({
     kind: 'bad_gateway',
     message: expect.stringContaining('no digest of llama-b11669-bin-ubuntu-x64.tar.gz'),
@@ -154,14 +154,14 @@ test('a tag file with another content than published, and one that names no buil
     ...stable('v0.8.0', 'b11669'),
     assets: [{ name: 'nightly-tag.txt', text: 'b11669', digest: `sha256:${'0'.repeat(64)}` }],
   };
-  await using github = startGithub([named, withEngine('b11669')]);
+  await using github = await startGithub([named, withEngine('b11669')]);
   expect(await failureOf(sourceFor(github).find(CPU, { cacheFolder }))).toMatchObject({ kind: 'bad_gateway' });
   github.releases = [stable('v0.8.0', '../../evil'), withEngine('b11668')];
   expect((await sourceFor(github).find(CPU, { cacheFolder }))?.id).toBe('b11668-cpu');
 });
 
 test('a build arrives flat, with its links and permissions, over a redirect and after a cut', async () => {
-  await using github = startGithub([withEngine('b11669')]);
+  await using github = await startGithub([withEngine('b11669')]);
   github.redirect = (path) => `${github.url}${path}`;
   github.cutCount = 1;
   const source = sourceFor(github);
@@ -188,7 +188,7 @@ test('a build arrives flat, with its links and permissions, over a redirect and 
 });
 
 test('CUDA’s libraries lie beside the engine, and their archive is kept for the next build', async () => {
-  await using github = startGithub([withEngine('b11669')]);
+  await using github = await startGithub([withEngine('b11669')]);
   const source = sourceFor(github);
   const found = await source.find(CUDA, { cacheFolder });
   expect(found?.id).toBe('b11669-cuda');
@@ -214,7 +214,7 @@ test('bytes that differ from the digest leave nothing behind', async () => {
     ...release,
     assets: release.assets.map((asset) => ({ ...asset, digest: `sha256:${'1'.repeat(64)}` })),
   };
-  await using github = startGithub([wrong]);
+  await using github = await startGithub([wrong]);
   const source = sourceFor(github);
   const found = await source.find(CPU, { cacheFolder });
   if (found === null) throw new Error('not found');
@@ -228,7 +228,7 @@ test('bytes that differ from the digest leave nothing behind', async () => {
 });
 
 test('a redirect to a host that nobody allowed is not followed', async () => {
-  await using github = startGithub([withEngine('b11669')]);
+  await using github = await startGithub([withEngine('b11669')]);
   github.redirect = () => 'https://evil.example/llama.tar.gz';
   const source = sourceFor(github);
   const found = await source.find(CPU, { cacheFolder });
@@ -238,7 +238,7 @@ test('a redirect to a host that nobody allowed is not followed', async () => {
 
 test('an archive without a server is told as such', async () => {
   const tag = 'b11669';
-  await using github = startGithub([nightly(tag, { [`llama-${tag}-bin-ubuntu-x64.tar.gz`]: libraries })]);
+  await using github = await startGithub([nightly(tag, { [`llama-${tag}-bin-ubuntu-x64.tar.gz`]: libraries })]);
   const source = sourceFor(github);
   const found = await source.find(CPU, { cacheFolder });
   if (found === null) throw new Error('not found');
