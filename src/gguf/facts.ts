@@ -62,6 +62,8 @@ export interface ModelFacts {
   readonly embeddingLength: number;
   /** Largest over the layers. */
   readonly feedForwardLength: number;
+  /** Width of one routed expert; absent where the header does not tell it apart. */
+  readonly expertFeedForwardLength?: number;
   readonly vocabularySize: number | null;
   readonly headCount: number;
   /** Largest over the layers; `headCount / headCountKv` is the GQA factor. */
@@ -157,6 +159,7 @@ export function factsOf(header: GgufHeader, file: FileFacts): ModelFacts {
     blockCount,
     embeddingLength: keys.size('embedding_length') ?? 0,
     feedForwardLength: largest(keys.sizes('feed_forward_length', blockCount) ?? []),
+    expertFeedForwardLength: largest(keys.sizes('expert_feed_forward_length', blockCount) ?? []),
     vocabularySize: keys.lengthOf('tokenizer.ggml.tokens') ?? keys.size('vocab_size'),
     headCount: largest(headCounts),
     headCountKv: largest(keys.sizes('attention.head_count_kv', blockCount) ?? headCounts),
