@@ -13,7 +13,7 @@ export interface ArchiveLimits {
   readonly ratio: number;
 }
 
-export const ARCHIVE_LIMITS: ArchiveLimits = { entries: 20_000, bytes: 16 * 1024 ** 3, ratio: 200 };
+export const ARCHIVE_LIMITS: ArchiveLimits = { entries: 10_000, bytes: 16 * 1024 ** 3, ratio: 200 };
 
 const RATIO_FREE_BYTES = 64 * 1024 * 1024;
 const NAME_BYTES_MAX = 255;

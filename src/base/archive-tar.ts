@@ -43,7 +43,7 @@ async function take(entry: Entry, intake: Intake): Promise<void> {
   }
   entry.resume();
   if (type === 'directory') await intake.folder(target);
-  else if (type === 'symlink') intake.link(name, target, linkname);
+  else if (type === 'symlink') intake.link(name, target, linkname ?? '');
   else intake.refuse(name, type === 'link' ? 'hard link' : (type ?? 'thing of unknown kind'));
 }
 
