@@ -1,10 +1,11 @@
 // One rung of the ladder: asks each source for a build, brings it into a folder out of sight, inspects it, proves it and
 // only then gives it its name. What fails is remembered with its reason. It must never touch a build that is installed.
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { extractArchive } from '../base/archive.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import { syncFolder } from '../base/file.ts';
+import { pause } from '../base/sync.ts';
 import type { Backend, EngineBuild, EngineSource } from './build.ts';
 import { isSafeBuild, type Rung } from './catalog.ts';
 import { backendOf, type Inspection, inspectBuild } from './inspect.ts';
@@ -44,6 +45,7 @@ export interface ClimbContext extends InstallContext {
   readonly sources: readonly SourceDriver[];
   /** What did not work is added here. */
   readonly attempts: Attempt[];
+  readonly machineKey: string;
   readonly version: string | null;
   /** True: what failed before on this machine is tried again. */
   readonly isForced: boolean;
@@ -82,7 +84,7 @@ export async function climb(rung: Rung, context: ClimbContext): Promise<EngineBu
       if (installed?.proof?.isGood === true) return installed;
       const known = readFailures(context.root).find(
         (failure) =>
-          failure.id === found?.id && failure.source === driver.source && failure.machineKey === rung.machineKey,
+          failure.id === found?.id && failure.source === driver.source && failure.machineKey === context.machineKey,
       );
       if (known !== undefined && !context.isForced) {
         give(driver.source, found.id, `it failed on this machine before: ${known.reason}`);
@@ -121,7 +123,7 @@ async function bring(
         backend: rung.backend,
         source: driver.source,
         id: found.id,
-        machineKey: rung.machineKey,
+        machineKey: context.machineKey,
         reason,
         at: Date.now(),
       });
@@ -137,7 +139,7 @@ async function bring(
       failed(build.proof?.reason ?? 'it did not prove itself');
       return build;
     }
-    return settle(build, found.id, rung.machineKey, context);
+    return await settle(build, found.id, context.machineKey, context);
   });
 }
 
@@ -174,7 +176,7 @@ export async function installLocal(path: string, context: InstallContext): Promi
         },
       );
     }
-    return settle(build, id, '', context);
+    return await settle(build, id, '', context);
   });
 }
 
@@ -191,14 +193,19 @@ async function inspectAndProve(
 }
 
 /** Gives a proven build its name: the folder appears under it whole, with its record inside. */
-function settle(build: EngineBuild, id: string, machineKey: string, context: InstallContext): EngineBuild {
+async function settle(
+  build: EngineBuild,
+  id: string,
+  machineKey: string,
+  context: InstallContext,
+): Promise<EngineBuild> {
   const executable = stampOf(executableOf(build));
   if (executable === null) throw new Fault('internal', `The executable of ${id} is gone.`);
   writeRecord({ build, executable, machineKey, installedAt: Date.now() });
   const home = join(context.root, id);
   // What has that name has no good proof, or is being installed again by its owner's wish.
   if (isFolder(home)) removeFolder(context.root, id);
-  renameSync(build.folder, home);
+  await moveFolder(build.folder, home);
   syncFolder(context.root);
   forgetFailure(context.root, id);
   const settled = readRecord(home)?.build;
@@ -206,8 +213,23 @@ function settle(build: EngineBuild, id: string, machineKey: string, context: Ins
   return settled;
 }
 
+/** On Windows a virus scanner may still hold what has just run; it lets go soon. */
+async function moveFolder(from: string, to: string): Promise<void> {
+  for (let triesLeft = process.platform === 'win32' ? 20 : 0; ; triesLeft -= 1) {
+    try {
+      renameSync(from, to);
+      return;
+    } catch (thrown) {
+      if (triesLeft === 0) throw thrown;
+      await pause(250);
+    }
+  }
+}
+
 async function inNewFolder<T>(root: string, task: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(root, NEW_PREFIX));
+  // Made for its maker alone; nothing in it is secret.
+  chmodSync(folder, 0o755);
   try {
     return await task(folder);
   } finally {

@@ -4,9 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Backend, EngineBuild } from './build.ts';
-import { isSafeBuild, OLDEST_SAFE_BUILD } from './catalog.ts';
+import { isSafeBuild, OLDEST_SAFE_BUILD, type Rung } from './catalog.ts';
 import { backendOf, type Inspection, inspectBuild } from './inspect.ts';
-import type { InstallContext } from './install-climb.ts';
+import type { Attempt, InstallContext } from './install-climb.ts';
 import { isSameStamp, readRecord, stampOf, writeRecord } from './installed.ts';
 import { proveBuild } from './proof.ts';
 import { localRecipe } from './sources/local.ts';
@@ -56,8 +56,33 @@ export async function useGiven(
   return build;
 }
 
+/**
+ * An engine on PATH, where it is as good as a fetched one: new enough, and proven for this very backend. Else null, with
+ * the reason in `attempts`.
+ */
+export async function usePath(
+  path: string,
+  rung: Rung,
+  machineKey: string,
+  context: InstallContext,
+  attempts: Attempt[],
+): Promise<EngineBuild | null> {
+  const refuse = (reason: string): null => {
+    attempts.push({ backend: rung.backend, source: 'PATH', id: path, reason });
+    return null;
+  };
+  try {
+    const build = await useGiven(path, 'path', machineKey, context);
+    const reason = refusalOf(build, rung.backend, context.oldestBuild);
+    return reason === null ? build : refuse(reason);
+  } catch (thrown) {
+    context.signal?.throwIfAborted();
+    return refuse(toFault(thrown).message);
+  }
+}
+
 /** Why an engine on PATH is not taken for a rung; null where it is as good as a fetched one. */
-export function refusalOf(build: EngineBuild, backend: Backend, oldestBuild: number): string | null {
+function refusalOf(build: EngineBuild, backend: Backend, oldestBuild: number): string | null {
   if (build.buildNumber === null || build.buildNumber < oldestBuild) {
     return `it is older than b${oldestBuild}, or does not say how old it is`;
   }

@@ -2,15 +2,16 @@
 // current and taken back. What works is never touched before something else has proved itself.
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import { FileLock, Mailbox } from '../base/sync.ts';
 import type { EngineBuild, Proof } from './build.ts';
 import { OLDEST_SAFE_BUILD, type Rung } from './catalog.ts';
 import { inspectDevices } from './inspect.ts';
 import { type Attempt, climb, installLocal, unobtainable } from './install-climb.ts';
-import { refusalOf, useGiven } from './install-given.ts';
+import { useGiven, usePath } from './install-given.ts';
 import { lockFile, takeLock } from './install-lock.ts';
 import type { EnginesOptions, EnsureOptions, InstallOptions, RungStatus } from './install-options.ts';
+import { deviceVariables, isOffered, ladderStatus, pruneSuperseded, rungToRetry } from './install-status.ts';
 import {
   executableOf,
   isBuildId,
@@ -18,13 +19,13 @@ import {
   POINTER_FILE,
   type Pointer,
   RECORD_FILE,
-  readFailures,
   readPointer,
   readRecord,
   readRecords,
   removeFolder,
   stampOf,
   sweepLeftovers,
+  writeFailure,
   writePointer,
   writeRecord,
 } from './installed.ts';
@@ -94,40 +95,54 @@ export class Engines {
 
   /**
    * A build that is fit to serve: the given one, else the current one, else the best installed one, else the first that
-   * the ladder gives. Only the last of these takes time. Faults: `engine_unobtainable` with every reason in
-   * `details.attempts`; what is wrong with a given engine.
+   * the ladder gives. After a change of drivers the current one proves itself again first. Without one and without news
+   * nothing is started. Faults: `engine_unobtainable` with every reason in `details.attempts`; what is wrong with a
+   * given engine.
    */
   async ensure(options: EnsureOptions): Promise<EngineBuild> {
     const given = options.given ?? null;
     if (given !== null) {
-      const machineKey = options.ladder[0]?.machineKey ?? '';
-      this.#given = await useGiven(given, 'given', machineKey, this.#context(options));
+      this.#given = await useGiven(given, 'given', this.#keyOf(options.ladder), this.#context(options));
       return this.#given;
     }
-    this.#given = null;
-    const settled = this.#settled(options.ladder);
-    if (settled !== null) return settled;
+    if (this.#given?.id === 'given') this.#given = null;
+    const ready = this.#ready(options.ladder);
+    if (ready !== null && !this.#isStale(ready, this.#keyOf(options.ladder))) return ready;
     return this.#alone(options, async () => {
-      // Somebody else may have installed it while we waited.
-      const meanwhile = this.#settled(options.ladder);
-      if (meanwhile !== null) return meanwhile;
-      return this.#climb(options, { mayUsePath: true });
+      // Somebody else may have installed one while we waited.
+      const known = this.#ready(options.ladder) ?? this.#takeInstalled(options.ladder);
+      const build = known === null ? null : await this.#freshen(known, this.#keyOf(options.ladder), options);
+      if (build !== null && build.proof?.isGood !== false) return build;
+      try {
+        return await this.#climb(options, { mayUsePath: true });
+      } catch (thrown) {
+        options.signal?.throwIfAborted();
+        // Worse than planned, and said so by its proof, is better than nothing.
+        if (build === null) throw thrown;
+        this.#options.log.warn('no better engine was found', { id: build.id, reason: toFault(thrown).message });
+        return build;
+      }
     });
   }
 
-  /** What needs no work: the current build where the ladder offers its backend, else the best installed and proven one. */
-  #settled(ladder: readonly Rung[]): EngineBuild | null {
-    const offered = ladder.filter((rung) => rung.isOffered).map((rung) => rung.backend);
+  /** The engine in use, unless the ladder does not offer its backend or offers a better one that lies ready. */
+  #ready(ladder: readonly Rung[]): EngineBuild | null {
     const current = this.current();
-    if (current !== null && offered.includes(current.backend)) return current;
-    const installed = this.list().filter((build) => build.proof?.isGood === true);
-    for (const backend of offered) {
-      const build = installed.find((candidate) => candidate.backend === backend);
-      if (build === undefined) continue;
-      this.#point(build.id);
-      return build;
-    }
-    return null;
+    if (current === null || !isOffered(ladder, current.backend)) return null;
+    const isChosen = this.#given !== null || readPointer(this.folder)?.isChosen === true;
+    return isChosen || (this.#bestInstalled(ladder)?.backend ?? current.backend) === current.backend ? current : null;
+  }
+
+  #bestInstalled(ladder: readonly Rung[]): EngineBuild | null {
+    const good = this.list().filter((build) => build.proof?.isGood === true);
+    const rung = ladder.find((entry) => entry.isOffered && good.some((build) => build.backend === entry.backend));
+    return good.find((build) => build.backend === rung?.backend) ?? null;
+  }
+
+  #takeInstalled(ladder: readonly Rung[]): EngineBuild | null {
+    const best = this.#bestInstalled(ladder);
+    if (best !== null) this.#point(best.id);
+    return best;
   }
 
   /** Climbs the ladder afresh, or brings one exact version; what is found becomes current once it has proved itself. */
@@ -139,7 +154,7 @@ export class Engines {
   installFrom(path: string, options: InstallOptions = {}): Promise<EngineBuild> {
     return this.#alone(options, async () => {
       const build = await installLocal(path, this.#context(options));
-      this.#point(build.id);
+      this.#point(build.id, true);
       return build;
     });
   }
@@ -167,7 +182,7 @@ export class Engines {
           hint: 'The engine in use stays. `drover doctor` shows what works.',
         });
       }
-      this.#point(id);
+      this.#point(id, true);
       return this.#known(id);
     });
   }
@@ -181,7 +196,7 @@ export class Engines {
           hint: '`drover engine ls` shows what is installed; `drover engine use ID` chooses one.',
         });
       }
-      this.#point(previous.id);
+      this.#point(previous.id, true);
       return previous;
     });
   }
@@ -207,23 +222,12 @@ export class Engines {
    */
   markServed(): void {
     const pointer = readPointer(this.folder);
-    const current = this.current();
-    if (this.#given !== null || pointer === null || pointer.isServed || current?.id !== pointer.id) return;
+    if (this.#given !== null || pointer === null || pointer.isServed || this.current()?.id !== pointer.id) return;
     const lock = FileLock.tryTake(lockFile(this.folder));
     if (lock === null) return;
     using _ = lock;
     writePointer(this.folder, { ...pointer, isServed: true });
-    for (const { build } of readRecords(this.folder)) {
-      const isFetched = build.source === 'github' || build.source === 'debian';
-      const isKept = build.id === pointer.id || build.id === pointer.previousId;
-      if (!isFetched || isKept || build.backend !== current.backend) continue;
-      try {
-        removeFolder(this.folder, build.id);
-        this.#options.log.info('removed a superseded engine', { id: build.id });
-      } catch (thrown) {
-        this.#options.log.warn('a superseded engine could not be removed', { id: build.id, reason: String(thrown) });
-      }
-    }
+    pruneSuperseded(this.folder, pointer, this.#options.log);
   }
 
   /** Runs the probe model on a build and writes down what came of it. */
@@ -235,52 +239,61 @@ export class Engines {
   }
 
   /**
-   * Reads the current build's devices again where the drivers or the executable changed since they were read, and proves
-   * it again: what worked with another driver may not work with this one. Returns the build as it is now.
-   * Starts nothing where nothing changed; meant for after start-up and for `doctor`.
+   * Reads the current build's devices again and proves it again where drivers or the executable changed since; what
+   * worked with another driver may not work with this one. Starts nothing where nothing changed.
    */
-  async refresh(machineKey: string, options: InstallOptions = {}): Promise<EngineBuild | null> {
+  refresh(ladder: readonly Rung[], options: InstallOptions = {}): Promise<EngineBuild | null> {
     const current = this.current();
-    if (current === null || this.#given !== null) return current;
-    const record = readRecord(current.folder);
-    if (
-      record === null ||
-      (record.machineKey === machineKey && isSameStamp(record.executable, stampOf(record.executable.path)))
-    )
-      return current;
-    const devices = await inspectDevices(current, this.#context(options));
-    const proof = await proveBuild({ ...current, devices }, this.#context(options));
-    const executable = stampOf(executableOf(current)) ?? record.executable;
-    writeRecord({ ...record, machineKey, executable, build: { ...record.build, devices, proof } });
-    if (!proof.isGood)
-      this.#options.log.warn('the engine no longer proves itself', { id: current.id, reason: proof.reason });
-    return this.current();
+    if (current === null || !this.#isStale(current, this.#keyOf(ladder))) return Promise.resolve(current);
+    return this.#alone(options, () => this.#freshen(current, this.#keyOf(ladder), options));
   }
 
   /** Where each rung stands: what is installed for it and what failed, with reasons. Starts nothing. */
-  ladderStatus(ladder: readonly Rung[]): RungStatus[] {
-    const installed = this.list();
-    const failures = readFailures(this.folder);
-    return ladder.map((rung) => ({
-      rung,
-      installed: installed.filter((build) => build.backend === rung.backend),
-      failures: failures.filter((failure) => failure.backend === rung.backend),
-    }));
-  }
+  ladderStatus = (ladder: readonly Rung[]): RungStatus[] => ladderStatus(this.folder, ladder);
 
   /**
    * The best rung above the current build that failed with other drivers and deserves another try, or null.
    * Whoever gets one may call `update`; nothing is fetched unasked.
    */
-  rungToRetry(ladder: readonly Rung[]): Rung | null {
-    const current = this.current();
-    const failures = readFailures(this.folder);
-    for (const rung of ladder.filter((candidate) => candidate.isOffered)) {
-      if (rung.backend === current?.backend) return null;
-      const own = failures.filter((failure) => failure.backend === rung.backend);
-      if (own.length > 0 && own.every((failure) => failure.machineKey !== rung.machineKey)) return rung;
+  rungToRetry = (ladder: readonly Rung[]): Rung | null =>
+    rungToRetry(this.folder, ladder, this.current()?.backend ?? null, (rung) => this.#keyOf([rung]));
+
+  #isStale(build: EngineBuild, machineKey: string): boolean {
+    if (this.#given !== null) return false;
+    const record = readRecord(build.folder);
+    // Installed from a file just now: it was proved on this machine, as it is.
+    if (record?.machineKey === '') writeRecord({ ...record, machineKey });
+    return (
+      record !== null &&
+      record.machineKey !== '' &&
+      (record.machineKey !== machineKey || !isSameStamp(record.executable, stampOf(record.executable.path)))
+    );
+  }
+
+  async #freshen(build: EngineBuild, machineKey: string, options: InstallOptions): Promise<EngineBuild> {
+    const record = readRecord(build.folder);
+    if (record === null || !this.#isStale(build, machineKey)) return build;
+    const context = this.#context(options);
+    const devices = await inspectDevices(build, context).catch((thrown: unknown) => {
+      options.signal?.throwIfAborted();
+      this.#options.log.warn('the engine no longer tells its devices', { id: build.id, reason: String(thrown) });
+      return [];
+    });
+    const proof = await proveBuild({ ...build, devices }, context);
+    const executable = stampOf(executableOf(build)) ?? record.executable;
+    writeRecord({ ...record, machineKey, executable, build: { ...record.build, devices, proof } });
+    if (!proof.isGood) {
+      const reason = proof.reason ?? 'it did not prove itself';
+      this.#options.log.warn('the engine no longer proves itself', { id: build.id, reason });
+      const { id, backend, source } = build;
+      writeFailure(this.folder, { backend, source, id, machineKey, reason, at: proof.at });
     }
-    return null;
+    return this.#find(build.id) ?? build;
+  }
+
+  /** The machine as its builds see it: GPUs, drivers, and the variables that hide or reorder devices. */
+  #keyOf(ladder: readonly Rung[]): string {
+    return [ladder[0]?.machineKey ?? '', ...deviceVariables(this.#options.environment)].join('; ');
   }
 
   async #climb(
@@ -290,12 +303,18 @@ export class Engines {
     const attempts: Attempt[] = [];
     for (const rung of options.ladder) {
       if (!rung.isOffered) continue;
-      const found = how.mayUsePath === true ? await this.#fromPath(rung, options, attempts) : null;
-      if (found !== null) return found;
+      const path = how.mayUsePath === true ? findOnPath(options.pathVariable ?? '') : null;
+      const found =
+        path === null ? null : await usePath(path, rung, this.#keyOf([rung]), this.#context(options), attempts);
+      if (found !== null) {
+        this.#given = found;
+        return found;
+      }
       const build = await climb(rung, {
         ...this.#context(options),
         attempts,
         sources: options.isOffline === true ? [] : this.#options.sources,
+        machineKey: this.#keyOf([rung]),
         version: how.version ?? null,
         isForced: how.isForced === true,
       });
@@ -304,30 +323,6 @@ export class Engines {
       return build;
     }
     throw unobtainable(options.ladder, attempts, options.isOffline === true);
-  }
-
-  /** A llama-server on PATH is as good as a fetched one where it is new enough and proves itself for this very backend. */
-  async #fromPath(rung: Rung, options: EnsureOptions, attempts: Attempt[]): Promise<EngineBuild | null> {
-    const path = options.pathVariable === undefined ? null : findOnPath(options.pathVariable);
-    if (path === null) return null;
-    try {
-      const build = await useGiven(path, 'path', rung.machineKey, this.#context(options));
-      const refusal = refusalOf(build, rung.backend, this.#options.oldestBuild ?? OLDEST_SAFE_BUILD);
-      if (refusal === null) {
-        this.#given = build;
-        return build;
-      }
-      attempts.push({ backend: rung.backend, source: 'PATH', id: path, reason: refusal });
-    } catch (thrown) {
-      options.signal?.throwIfAborted();
-      attempts.push({
-        backend: rung.backend,
-        source: 'PATH',
-        id: path,
-        reason: thrown instanceof Error ? thrown.message : String(thrown),
-      });
-    }
-    return null;
   }
 
   #find(id: string): EngineBuild | null {
@@ -345,13 +340,15 @@ export class Engines {
     });
   }
 
-  #point(id: string): void {
-    const before = readPointer(this.folder);
-    if (before?.id === id) return;
-    const old = before === null ? null : (this.#find(before.id)?.id ?? before.previousId);
-    const pointer: Pointer = { id, previousId: old === id ? null : old, isServed: false };
-    writePointer(this.folder, pointer);
+  #point(id: string, isChosen = false): void {
     this.#given = null;
+    const before = readPointer(this.folder);
+    if (before?.id === id && (before.isChosen === true || !isChosen)) return;
+    const old = before === null ? null : (this.#find(before.id)?.id ?? before.previousId);
+    const isSame = before?.id === id;
+    const previousId = isSame ? before.previousId : old === id ? null : old;
+    const pointer: Pointer = { id, previousId, isServed: isSame && before.isServed, isChosen };
+    writePointer(this.folder, pointer);
     this.#options.log.info('engine in use', { id, previous: pointer.previousId });
   }
 

@@ -166,6 +166,8 @@ const PointerSchema = Type.Object({
   id: Type.String(),
   previousId: nullable(Type.String()),
   isServed: Type.Boolean(),
+  // True where a person chose it; then a better one that lies ready does not take its place.
+  isChosen: Type.Optional(Type.Boolean()),
 });
 /** Which build is current and which one to go back to. */
 export type Pointer = Readonly<Static<typeof PointerSchema>>;

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ import { type GpuFacts, ladderFor, type Rung } from '../../src/engine/catalog.ts
 import { type Engines, type EnginesOptions, openEngines } from '../../src/engine/install.ts';
 import { createGithubSource } from '../../src/engine/sources/github.ts';
 import { testEngine } from '../fixtures/engine.ts';
+import { llvmpipeEnvironment } from '../fixtures/engine-setup.ts';
 import { type PackedArchive, packedEngine, packedFile } from '../fixtures/github/packed-engine.ts';
 import { type FakeGithub, type FakeRelease, nightly, stable, startGithub } from '../fixtures/github/server.ts';
 import { PROBE_FILE, probeBytes } from '../fixtures/write-probe.ts';
@@ -389,7 +391,8 @@ describe('engines of the user’s own', () => {
     const engines = enginesWith(null);
     const build = await engines.installFrom(engine.path);
     expect(build).toMatchObject({ id: 'b11669-cpu-local', source: 'archive', proof: { isGood: true } });
-    expect((await engines.ensure({ ladder: CPU, isOffline: true })).id).toBe(build.id);
+    const ensured = await engines.ensure({ ladder: CPU, isOffline: true });
+    expect([ensured.id, ensured.proof?.at]).toEqual([build.id, build.proof?.at]);
     const folder = join(root, 'copied');
     cpSync(build.folder, folder, { recursive: true, verbatimSymlinks: true });
     expect((await engines.installFrom(folder)).id).toBe(build.id);
@@ -403,14 +406,69 @@ describe('engines of the user’s own', () => {
   });
 });
 
-test('a changed driver has the engine in use inspected and proved again, an unchanged one starts nothing', async () => {
-  await using github = await startGithub([withEngine('b11669')]);
-  const engines = enginesWith(github);
-  const build = await engines.ensure({ ladder: CPU });
-  const key = CPU[0]?.machineKey ?? '';
-  expect(await engines.refresh(key)).toEqual(build);
-  const refreshed = await engines.refresh(`${key}; nvidia 600`);
-  expect(refreshed?.proof?.isGood).toBe(true);
-  expect(refreshed?.proof?.at).toBeGreaterThan(build.proof?.at ?? Number.POSITIVE_INFINITY);
-  expect(await engines.refresh(`${key}; nvidia 600`)).toBe(refreshed);
+describe('the machine changes', () => {
+  const changed = ladder({ ...gpu('other'), driverVersion: '600' });
+
+  test('a new driver has the engine in use proved again, an unchanged one starts nothing', async () => {
+    await using github = await startGithub([withEngine('b11669')]);
+    const engines = enginesWith(github);
+    const build = await engines.ensure({ ladder: CPU });
+    expect(await engines.refresh(CPU)).toEqual(build);
+    const refreshed = await engines.ensure({ ladder: changed });
+    expect(refreshed.proof?.isGood).toBe(true);
+    expect(refreshed.proof?.at).toBeGreaterThan(build.proof?.at ?? Number.POSITIVE_INFINITY);
+    expect(await engines.ensure({ ladder: changed })).toEqual(refreshed);
+    expect(archivesFetched(github)).toHaveLength(1);
+  });
+
+  test('an engine that no longer works is replaced; where nothing else is to be had, it stays and says so', async () => {
+    await using github = await startGithub([withEngine('b11669')]);
+    const engines = enginesWith(github);
+    const build = await engines.ensure({ ladder: CPU });
+    writeFileSync(join(build.folder, 'llama-server'), 'no program');
+    const same = await engines.ensure({ ladder: changed, isOffline: true });
+    expect(same).toMatchObject({
+      id: build.id,
+      proof: { isGood: false, reason: expect.stringContaining('probe model failed') },
+    });
+    github.releases = [withEngine('b11670')];
+    const next = ladder({ ...gpu('other'), driverVersion: '601' });
+    expect((await engines.ensure({ ladder: next })).id).toBe('b11670-cpu');
+    expect(engines.previous()?.id).toBe('b11669-cpu');
+  });
+
+  test('a better build that lies ready takes over, unless a person chose the other', async () => {
+    await using github = await startGithub([withEngine('b11669')]);
+    const engines = enginesWith(github);
+    await engines.ensure({ ladder: CPU });
+    // A build for Vulkan that has proved itself here, as far as its record goes.
+    const home = join(data, 'engines/b11669-vulkan');
+    cpSync(join(data, 'engines/b11669-cpu'), home, { recursive: true, verbatimSymlinks: true });
+    const record = JSON.parse(readFileSync(join(home, 'build.json'), 'utf8'));
+    const keys = {
+      machineKey: VULKAN[0]?.machineKey,
+      executable: { ...record.executable, modifiedAt: Math.round(statSync(join(home, 'llama-server')).mtimeMs) },
+    };
+    writeFileSync(
+      join(home, 'build.json'),
+      JSON.stringify({ ...record, ...keys, id: 'b11669-vulkan', backend: 'vulkan' }),
+    );
+    expect((await engines.ensure({ ladder: CPU })).id).toBe('b11669-cpu');
+    expect((await engines.ensure({ ladder: VULKAN })).id).toBe('b11669-vulkan');
+    expect((await engines.ensure({ ladder: CPU })).id).toBe('b11669-cpu');
+    await engines.use('b11669-cpu');
+    expect((await engines.ensure({ ladder: VULKAN })).id).toBe('b11669-cpu');
+  });
+});
+
+test('a real offload: the same engine with a Vulkan device, hidden and shown', async () => {
+  const own = await testEngine();
+  const only = ladderFor({ platform: 'linux', arch: 'x64', gpus: [] }, 'vulkan');
+  const hidden = enginesWith(null).ensure({ ladder: only, pathVariable: own.folder });
+  expect((await failureOf(hidden)).message).toContain('it is a build for cpu');
+  const environment = { PATH: process.env.PATH, ...llvmpipeEnvironment() };
+  const build = await enginesWith(null, { environment }).ensure({ ladder: only, pathVariable: own.folder });
+  expect(build).toMatchObject({ id: 'path', backend: 'vulkan', proof: { isGood: true, reason: null } });
+  expect(build.devices[0]).toMatchObject({ id: 'Vulkan0', name: expect.stringContaining('llvmpipe') });
+  expect(build.proof?.bufferDevices).toContain('Vulkan0');
 });
