@@ -20,6 +20,10 @@ export interface FileSet {
   /** By other paths or programs: names and repositories that mean the same file. */
   readonly givenNames: readonly string[];
   readonly repositories: readonly string[];
+  /** All paths to the first file, and the names to judge it by that go with them. */
+  readonly sightings: readonly { readonly path: string; readonly parts: FileNameParts }[];
+  /** Where a manifest says which projector belongs to it. */
+  readonly projectorPath: string | null;
 }
 
 export interface ReadSet extends FileSet {
@@ -74,6 +78,11 @@ function toSet(members: readonly (readonly FoundFile[])[]): FileSet | null {
     fingerprint: files.map((file) => file.fingerprint).join('|'),
     givenNames: [...new Set(sightings.flatMap((file) => file.givenNames))],
     repositories: [...new Set(sightings.flatMap((file) => file.repository ?? []))],
+    sightings: (members.find(([file]) => file === first) ?? []).map((file) => ({
+      path: file.path,
+      parts: parseFileName(file.name),
+    })),
+    projectorPath: sightings.find((file) => file.projectorPath !== null)?.projectorPath ?? null,
   };
 }
 

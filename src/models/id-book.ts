@@ -11,8 +11,11 @@ export const IDS_MIGRATION: Migration = {
 
 export interface IdRequest {
   readonly path: string;
-  /** The id that it would have if it were alone. */
+  /** Other paths to the same file. */
+  readonly otherPaths: readonly string[];
+  /** The id that it would have if it were alone, and those that its other names would give. */
   readonly naturalId: string;
+  readonly otherNaturalIds: readonly string[];
   readonly folderName: string;
   /** An id that the configuration gives to this very file: it may be its own. */
   readonly configuredId: string | null;
@@ -61,8 +64,8 @@ export class IdBook {
       return !taken.has(key) || (request.configuredId !== null && nameKey(request.configuredId) === key);
     };
     for (const request of requests) {
-      const held = this.#byPath.get(request.path);
-      if (held === undefined || held.naturalId !== request.naturalId || !isFree(held.id, request)) continue;
+      const held = this.#heldBy(request);
+      if (held === null || !isFree(held.id, request)) continue;
       used.add(nameKey(held.id));
       ids.set(request.path, held.id);
     }
@@ -80,6 +83,16 @@ export class IdBook {
     }
     if (changes.length > 0) this.#save(changes);
     return ids;
+  }
+
+  /** A further link or tag that happens to come first must not rename what it leads to. */
+  #heldBy(request: IdRequest): Held | null {
+    for (const path of [request.path, ...request.otherPaths]) {
+      const held = this.#byPath.get(path);
+      if (held === undefined) continue;
+      if (held.naturalId === request.naturalId || request.otherNaturalIds.includes(held.naturalId)) return held;
+    }
+    return null;
   }
 
   #save(changes: readonly { readonly path: string; readonly held: Held }[]): void {

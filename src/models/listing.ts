@@ -36,6 +36,8 @@ export interface Listing {
 }
 
 interface Draft extends Omit<LibraryModel, 'aliases'> {
+  /** Quantization as its name says it, else its header. */
+  readonly label: string | null;
   readonly claims: readonly Claim[];
 }
 
@@ -64,7 +66,7 @@ export function listModels(input: ListingInput): Listing {
   if (!isAnyUsable && input.probe !== null && input.probe.fault === null) drafts.push(probeDraft(input.probe));
 
   const index = new NameIndex(drafts.map(claimantOf));
-  const models = drafts.map(({ claims: _, ...model }) => ({ ...model, aliases: index.aliasesOf(model.id) }));
+  const models = drafts.map(({ claims: _, label: __, ...model }) => ({ ...model, aliases: index.aliasesOf(model.id) }));
   return { models, index };
 }
 
@@ -81,10 +83,15 @@ function assignIds(
 ): ReadonlyMap<string, string> {
   const taken = new Set(input.configured.map(({ entry }) => nameKey(entry.id)));
   const requests = targets.map((set): IdRequest => {
-    const { name, quantization } = namesOf(set);
+    const natural = [set.parts, ...set.sightings.map(({ parts }) => parts)].map(({ stem }) => {
+      const { name, quantization } = namesOf(set, stem);
+      return idOf(name, quantization);
+    });
     return {
       path: set.first.path,
-      naturalId: idOf(name, quantization),
+      otherPaths: set.sightings.map(({ path }) => path),
+      naturalId: natural[0] ?? set.parts.stem,
+      otherNaturalIds: natural.slice(1),
       folderName: folderNameOf(set),
       configuredId: configuredBySet.get(set)?.[0]?.entry.id ?? null,
     };
@@ -92,9 +99,9 @@ function assignIds(
   return input.ids.assign(requests, taken, input.isGone);
 }
 
-const namesOf = (set: ReadSet): { name: string; quantization: string | null } =>
+const namesOf = (set: ReadSet, stem = set.parts.stem): { name: string; quantization: string | null } =>
   nameOf({
-    stem: set.parts.stem,
+    stem,
     quantization: set.facts?.quantization ?? null,
     fallbacks: [
       set.repositories[0]?.split('/').at(-1) ?? null,
@@ -128,8 +135,8 @@ function pairAll(targets: readonly ReadSet[], projectors: readonly ReadSet[]): R
   );
   // What another program's manifest says is certain.
   const byPath = new Map(projectors.map((set) => [set.first.path, set]));
-  for (const { first } of targets) {
-    const said = first.projectorPath === null ? undefined : byPath.get(first.projectorPath);
+  for (const { first, projectorPath } of targets) {
+    const said = projectorPath === null ? undefined : byPath.get(projectorPath);
     if (said !== undefined && said.fault === null) pairs.set(first.path, asCandidate(said));
   }
   return pairs;
@@ -142,6 +149,7 @@ function discovered(
 ): Draft {
   const projector = projectorByPath.get(set.first.path) ?? null;
   return {
+    label: set.parts.quantization ?? set.facts?.quantization ?? null,
     id: ids.get(set.first.path) ?? set.first.path,
     title: titleOf(set.facts?.name ?? null, set.parts.stem),
     origin: set.first.origin,
@@ -165,6 +173,7 @@ function configuredDraft(item: ConfiguredFiles, found: Draft | null): Draft {
   const { entry, projector } = item;
   const aliases = (entry.aliases ?? []).map((name): Claim => ({ name, strength: 'configured' }));
   const base: Omit<Draft, 'id' | 'origin' | 'claims'> = found ?? {
+    label: null,
     title: titleOf(null, basename(item.path).replace(/\.gguf$/i, '')),
     path: item.path,
     files: [item.path],
@@ -189,6 +198,7 @@ function configuredDraft(item: ConfiguredFiles, found: Draft | null): Draft {
 }
 
 const probeDraft = (probe: ReadSet): Draft => ({
+  label: null,
   id: PROBE_ID,
   title: 'Drover probe',
   origin: 'probe',
@@ -209,9 +219,10 @@ function claimsOf(set: ReadSet): Claim[] {
     .filter((label, index, all) => all.indexOf(label) === index);
   // A blob has no name of its own: `stem` is made from what Ollama calls it.
   const isBlob = set.first.origin === 'ollama';
+  const stems = isBlob ? [] : [stem, ...set.sightings.map(({ parts }) => parts.stem)];
   const exact = [
     ...set.givenNames,
-    ...(isBlob ? [] : [stem, `${stem}.gguf`]),
+    ...stems.flatMap((text) => [text, `${text}.gguf`]),
     ...labels.map((label) => `${name}:${label.toLowerCase()}`),
     ...set.repositories.flatMap((repository) => labels.map((label) => `${repository}:${label}`)),
   ];
@@ -230,7 +241,7 @@ const claimantOf = (draft: Draft): Claimant => ({
   id: draft.id,
   claims: draft.claims,
   isUsable: draft.fault === null,
-  quantization: draft.facts?.quantization ?? null,
+  quantization: draft.label,
   sizeBytes: draft.sizeBytes,
   files: draft.files,
 });

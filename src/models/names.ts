@@ -137,7 +137,7 @@ export function idOf(name: string, quantization: string | null): string {
 export function* idVariants(id: string, folderName: string, path: string): Generator<string, never, void> {
   yield id;
   const folder = slugOf(trimRepository(folderName)).text;
-  if (folder !== '' && !id.includes(folder)) yield fitted(`${id}-${folder}`);
+  if (folder !== '' && !`-${id}-`.includes(`-${folder}-`)) yield fitted(`${id}-${folder}`);
   const hash = shortHash(path);
   yield fitted(`${id}-${hash}`);
   for (let count = 2; ; count += 1) yield fitted(`${id}-${hash}-${count}`);

@@ -228,7 +228,9 @@ export class DiskLibrary implements Library {
     const sets = await readSets(groupFiles([...found, ...extra]), this.#facts, this.#broken, signal);
     const probe = await this.#readProbe(signal);
     signal.throwIfAborted();
-    const present = new Set(sets.flatMap((set) => set.files.map((file) => file.path)));
+    const present = new Set(
+      sets.flatMap((set) => [...set.files.map((file) => file.path), ...set.sightings.map(({ path }) => path)]),
+    );
     // What lies in a folder that is away now is not gone.
     const away = folders
       .filter((folder) => folder.status === 'missing' || folder.status === 'unreadable')
