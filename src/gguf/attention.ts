@@ -19,6 +19,8 @@ export interface CacheFacts {
   readonly valueLength: number;
   readonly slidingWindowTokens: number | null;
   readonly isMla: boolean;
+  /** True where layers have recurrent state instead of attention (or beside it). */
+  readonly isRecurrent: boolean;
   readonly nextnLayerCount: number;
 }
 
@@ -33,6 +35,7 @@ const CACHELESS = new Set([
   'jina-bert-v3',
   'eurobert',
   'gemma-embedding',
+  'gemma-embedding2',
   't5encoder',
   'wavtokenizer-dec',
   'dream',
@@ -44,22 +47,17 @@ const CACHELESS = new Set([
 /** Every layer recurrent, no attention at all. */
 const RECURRENT = new Set(['mamba', 'mamba2', 'rwkv6', 'rwkv6qwen2', 'rwkv7', 'arwkv7']);
 
-/** Recurrent layers are those without KV heads. */
-const RECURRENT_WITHOUT_HEADS = new Set([
-  'jamba',
-  'granitehybrid',
-  'lfm2',
-  'lfm2moe',
-  'plamo2',
-  'kimi-linear',
-  'kimi-k3',
-]);
-
 /** Layers are recurrent, attention or feed-forward alone: recurrent is what has neither KV heads nor a feed-forward width. */
 const RECURRENT_ALONE = new Set(['nemotron_h', 'nemotron_h_moe']);
 
-/** Every n-th layer is full attention, the others recurrent. */
-const RECURRENT_BY_INTERVAL = new Set(['qwen3next', 'qwen35', 'qwen35moe']);
+/** Every n-th layer is full attention, the others recurrent; n where the header does not say. */
+const FULL_ATTENTION_INTERVAL: ReadonlyMap<string, number> = new Map([
+  ['qwen3next', 4],
+  ['qwen35', 4],
+  ['qwen35moe', 4],
+  ['qwen4exp', 4],
+  ['minimax-01', 8],
+]);
 
 interface SlidingPattern {
   readonly period: number;
@@ -86,6 +84,7 @@ const SLIDING: ReadonlyMap<string, SlidingPattern> = new Map([
   ['afmoe', { period: 4 }],
   ['llama4', { period: 4, window: 8192, fixedWindow: 8192 }],
   ['mellum', { period: 4 }],
+  ['muse-glimmer', { period: 4 }],
   ['plamo3', { period: 8 }],
   ['smallthinker', { period: 4, isDenseFirst: true, fixedWindow: 4096 }],
   ['laguna', { period: 4, isDenseFirst: true }],
@@ -109,14 +108,12 @@ export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
   const nextnLayerCount = Math.min(keys.size('nextn_predict_layers') ?? 0, layerCount);
   const slidingWindow = slidingWindowOf(keys, layerCount);
   const sliding = slidingLayersOf(keys, layerCount, slidingWindow);
-  const recurrent = recurrentLayersOf(keys, headsKv, layerCount);
+  const stateElements = recurrentElementsOf(keys, embeddingLength, firstHeads, keyLength);
+  const recurrent = recurrentLayersOf(keys, headsKv, layerCount, stateElements > 0);
   const isDouble = architecture === 'falcon-h1';
-  const stateElements = recurrentElementsOf(keys, embeddingLength, firstHeads);
   const ownsCache = cacheOwnersOf(keys, layerCount - nextnLayerCount);
-  const indexer = indexerLayersOf(keys, layerCount);
-  // MiniMax's indexer cache has a V part that nothing reads; llama.cpp allocates it (measured).
-  const indexerLength =
-    (keys.size('attention.indexer.key_length') ?? 0) + (architecture === 'minimax-m3' ? valueLength : 0);
+  const wholeContext = wholeContextOf(keys, layerCount, keyLength, valueLength, keyLengthSliding);
+  const compression = compressionOf(keys, layerCount);
 
   const layers = Array.from({ length: layerCount }, (_, layer): LayerCache => {
     const isRecurrent = recurrent[layer] === true;
@@ -132,9 +129,14 @@ export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
       headCountKv: hasAttention ? headCountKv : 0,
       keyElements: hasAttention ? headCountKv * (isSlidingWindow ? keyLengthSliding : keyLength) : 0,
       valueElements: hasAttention && !isMla ? headCountKv * (isSlidingWindow ? valueLengthSliding : valueLength) : 0,
-      indexerElements: hasAttention && indexer(layer) ? indexerLength : 0,
+      indexerElements: hasAttention ? wholeContext(layer, isSlidingWindow) : 0,
       isSlidingWindow: hasAttention && isSlidingWindow,
-      recurrentElements: isRecurrent && layer < layerCount - nextnLayerCount ? stateElements : 0,
+      recurrentElements:
+        layer >= layerCount - nextnLayerCount
+          ? 0
+          : isRecurrent
+            ? stateElements
+            : compressionStateOf(compression?.[layer] ?? 0, keyLength, keys.size('attention.indexer.key_length') ?? 0),
     };
   });
   return {
@@ -143,6 +145,7 @@ export function cacheFactsOf(keys: Keys, layerCount: number): CacheFacts {
     valueLength,
     slidingWindowTokens: sliding.some((isSliding) => isSliding) ? slidingWindow : null,
     isMla,
+    isRecurrent: recurrent.some((isIt) => isIt),
     nextnLayerCount,
   };
 }
@@ -158,6 +161,7 @@ function slidingWindowOf(keys: Keys, layerCount: number): number | null {
 function slidingLayersOf(keys: Keys, layerCount: number, window: number | null): boolean[] {
   const none = new Array<boolean>(layerCount).fill(false);
   if (window === null) return none;
+  if (keys.architecture === 'deepseek4') return none.map(() => true);
   // Only converters of architectures that slide write a list.
   const listed = keys.flags('attention.sliding_window_pattern', layerCount);
   if (listed !== null) return listed;
@@ -170,26 +174,28 @@ function slidingLayersOf(keys: Keys, layerCount: number, window: number | null):
   });
 }
 
-function recurrentLayersOf(keys: Keys, headsKv: readonly number[], layerCount: number): boolean[] {
+function recurrentLayersOf(keys: Keys, headsKv: readonly number[], layerCount: number, hasState: boolean): boolean[] {
   const architecture = keys.architecture;
   const all = (isRecurrent: boolean): boolean[] => new Array<boolean>(layerCount).fill(isRecurrent);
   if (RECURRENT.has(architecture) || architecture === 'falcon-h1') return all(true);
   const listed = keys.flags('attention.recurrent_layers', layerCount);
   if (listed !== null) return listed;
-  if (RECURRENT_BY_INTERVAL.has(architecture)) {
-    const interval = Math.max(keys.size('full_attention_interval') ?? 4, 1);
-    return all(true).map((_, layer) => (layer + 1) % interval !== 0);
-  }
-  if (RECURRENT_WITHOUT_HEADS.has(architecture)) return headsKv.map((count) => count === 0);
   if (RECURRENT_ALONE.has(architecture)) {
     const forward = keys.sizes('feed_forward_length', layerCount) ?? [];
     return headsKv.map((count, layer) => count === 0 && (forward[layer] ?? 0) === 0);
   }
+  const interval = FULL_ATTENTION_INTERVAL.get(architecture);
+  if (interval !== undefined) {
+    const every = Math.max(keys.size('full_attention_interval') ?? interval, 1);
+    return all(true).map((_, layer) => (layer + 1) % every !== 0);
+  }
+  // Of the other hybrids (jamba, granite, lfm2, plamo2, kimi, bailing, …) recurrent is what has no KV heads.
+  if (hasState && keys.isPerLayer('attention.head_count_kv')) return headsKv.map((count) => count === 0);
   return all(false);
 }
 
 /** F32 elements per sequence of one recurrent layer: the convolution's or token shift's part and the state's. */
-function recurrentElementsOf(keys: Keys, embeddingLength: number, headCount: number): number {
+function recurrentElementsOf(keys: Keys, embeddingLength: number, headCount: number, keyLength: number): number {
   const wkvHeadSize = keys.size('wkv.head_size') ?? 0;
   if (wkvHeadSize > 0) {
     const shifts = keys.size('token_shift_count') ?? 2;
@@ -197,6 +203,7 @@ function recurrentElementsOf(keys: Keys, embeddingLength: number, headCount: num
   }
   const shortConvolution = keys.size('shortconv.l_cache') ?? 0;
   if (shortConvolution > 0) return embeddingLength * (shortConvolution - 1);
+  if (keys.architecture === 'minimax-01') return keyLength * keyLength * headCount;
   const kernel = Math.max((keys.size('ssm.conv_kernel') ?? 0) - 1, 0);
   const kdaHead = keys.size('kda.head_dim') ?? 0;
   if (kdaHead > 0) return 3 * kernel * headCount * kdaHead + kdaHead * kdaHead * headCount;
@@ -213,22 +220,61 @@ function cacheOwnersOf(keys: Keys, layerCount: number): (layer: number) => boole
   return (layer) => layer < layerCount - shared;
 }
 
-/** Which layers keep an indexer's K cache: sparse attention of DeepSeek (DSA) and MiniMax (MSA). */
-function indexerLayersOf(keys: Keys, layerCount: number): (layer: number) => boolean {
+/**
+ * Elements per token of what a layer keeps over the whole context beside K and V: an indexer's cache of sparse attention (DeepSeek's
+ * DSA, MiniMax's MSA) or DeepSeek 4's compressed caches, which have one cell for several tokens.
+ */
+function wholeContextOf(
+  keys: Keys,
+  layerCount: number,
+  keyLength: number,
+  valueLength: number,
+  keyLengthSliding: number,
+): (layer: number, isSlidingWindow: boolean) => number {
+  const indexerLength = keys.size('attention.indexer.key_length') ?? 0;
+  const listed = keys.flags('attention.indexer.types', layerCount);
   switch (keys.architecture) {
     case 'deepseek32':
-      return () => true;
+    case 'qwen4exp':
+      return () => indexerLength;
     case 'glm-dsa': {
-      const listed = keys.flags('attention.indexer.types', layerCount);
-      if (listed !== null) return (layer) => listed[layer] === true;
+      // Up to 5.1 every layer has an indexer; 5.2 is told by its context, and shares one among four.
       const isShared = (keys.size('context_length') ?? 0) >= 1_048_576;
-      return (layer) => !isShared || layer < 2 || (layer - 2) % 4 === 0;
+      return (layer) =>
+        (listed === null ? !isShared || layer < 2 || (layer - 2) % 4 === 0 : listed[layer] === true)
+          ? indexerLength
+          : 0;
     }
     case 'minimax-m3': {
       const dense = keys.size('leading_dense_block_count') ?? 0;
-      return (layer) => layer >= dense;
+      // The V part is never read, but allocated (measured).
+      return (layer) => (layer >= dense ? indexerLength + valueLength : 0);
+    }
+    case 'dots3note':
+      // The indexer's cache has all layers, sliding ones in their own width (measured).
+      return (_, isSlidingWindow) => (isSlidingWindow ? keyLengthSliding : indexerLength);
+    case 'deepseek4': {
+      const ratios = compressionOf(keys, layerCount) ?? [];
+      return (layer) => {
+        const ratio = ratios[layer] ?? 0;
+        if (ratio === 0) return 0;
+        return (keyLength + (ratio === FINE_RATIO ? indexerLength : 0)) / ratio;
+      };
     }
     default:
-      return () => false;
+      return () => 0;
   }
+}
+
+/** DeepSeek 4: tokens per compressed cell of each layer, 0 where it has none. */
+const compressionOf = (keys: Keys, layerCount: number): number[] | null =>
+  keys.architecture === 'deepseek4' ? keys.sizes('attention.compress_ratios', layerCount) : null;
+
+/** The ratio of DeepSeek 4's finer compression, whose windows overlap and which has an indexer. */
+const FINE_RATIO = 4;
+
+/** F32 elements per sequence of the window that is being compressed (measured). */
+function compressionStateOf(ratio: number, keyLength: number, indexerLength: number): number {
+  if (ratio === 0) return 0;
+  return ratio === FINE_RATIO ? 2 * ratio * 2 * 2 * (keyLength + indexerLength) : ratio * 2 * keyLength;
 }

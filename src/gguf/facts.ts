@@ -31,11 +31,14 @@ export interface LayerFacts {
   readonly keyElements: number;
   /** Elements of V per token; 0 for MLA. */
   readonly valueElements: number;
-  /** Elements of an extra indexer K cache per token (DSA, MSA); usually 0. */
+  /**
+   * Elements per token of further caches over the whole context, also where the layer slides: an indexer's (DSA, MSA) or a compressed
+   * one (DeepSeek 4: one cell for several tokens, hence fractions). In K's type; usually 0.
+   */
   readonly indexerElements: number;
   /** True: the cache holds a sliding window only. */
   readonly isSlidingWindow: boolean;
-  /** F32 elements of recurrent state per sequence (conv and ssm parts together); 0 for attention layers. */
+  /** F32 elements of state per sequence (conv and ssm parts together); 0 for attention layers of almost all models. */
   readonly recurrentElements: number;
 }
 
@@ -169,7 +172,7 @@ export function factsOf(header: GgufHeader, file: FileFacts): ModelFacts {
     isMla: cache.isMla,
     expertCount: keys.size('expert_count') ?? 0,
     expertUsedCount: keys.size('expert_used_count') ?? 0,
-    isRecurrent: cache.layers.some((layer) => layer.recurrentElements > 0),
+    isRecurrent: cache.isRecurrent,
     nextnLayerCount: cache.nextnLayerCount,
     // A part of a split model may hold tensors of blocks that its own header does not speak of.
     layers: weights.layers.map((layer, index) => ({ ...layer, ...(cache.layers[index] ?? NO_CACHE) })),
