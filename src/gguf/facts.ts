@@ -25,6 +25,8 @@ export interface LayerFacts {
   readonly weightBytes: number;
   /** Bytes of the routed experts' tensors among them (`ffn_(up|down|gate|gate_up)_(ch|)exps`). */
   readonly expertBytes: number;
+  /** Bytes of the largest tensor among them; absent in facts that were not read from a header. */
+  readonly largestTensorBytes?: number;
   /** KV heads; 0 where the layer has no attention cache of its own. */
   readonly headCountKv: number;
   /** Elements of K per token (`head_count_kv × key_length`, or the MLA width); 0 where no cache is kept. */
@@ -218,6 +220,7 @@ export function mergeShards(shards: readonly ModelFacts[]): ModelFacts {
     ...layer,
     weightBytes: sum((shard) => shard.layers[index]?.weightBytes ?? 0),
     expertBytes: sum((shard) => shard.layers[index]?.expertBytes ?? 0),
+    largestTensorBytes: largest(shards.map((shard) => shard.layers[index]?.largestTensorBytes ?? 0)),
   }));
   return {
     ...first,
@@ -235,14 +238,14 @@ export function mergeShards(shards: readonly ModelFacts[]): ModelFacts {
 interface Weights {
   readonly total: number;
   readonly parameterCount: number;
-  readonly layers: readonly { weightBytes: number; expertBytes: number }[];
+  readonly layers: readonly { weightBytes: number; expertBytes: number; largestTensorBytes: number }[];
   readonly tokenEmbedding: number;
   readonly output: number;
   readonly other: number;
 }
 
 function weightsOf(header: GgufHeader, blockCount: number): Weights {
-  const layers = Array.from({ length: blockCount }, () => ({ weightBytes: 0, expertBytes: 0 }));
+  const layers = Array.from({ length: blockCount }, () => ({ weightBytes: 0, expertBytes: 0, largestTensorBytes: 0 }));
   const sums = { total: 0, parameterCount: 0, tokenEmbedding: 0, output: 0, other: 0 };
   for (const tensor of header.tensors) {
     const bytes = Math.ceil(tensor.bytes / header.alignment) * header.alignment;
@@ -250,10 +253,11 @@ function weightsOf(header: GgufHeader, blockCount: number): Weights {
     sums.parameterCount += tensor.elementCount;
     const block = blockOf(tensor);
     if (block !== null) {
-      while (layers.length <= block) layers.push({ weightBytes: 0, expertBytes: 0 });
+      while (layers.length <= block) layers.push({ weightBytes: 0, expertBytes: 0, largestTensorBytes: 0 });
       const layer = layers[block];
       if (layer === undefined) continue;
       layer.weightBytes += bytes;
+      layer.largestTensorBytes = Math.max(layer.largestTensorBytes, bytes);
       if (EXPERTS.test(tensor.name)) layer.expertBytes += bytes;
     } else if (tensor.name.startsWith('token_embd.')) sums.tokenEmbedding += bytes;
     else if (tensor.name.startsWith('output.')) sums.output += bytes;
