@@ -5,7 +5,7 @@ import type { FitReport, ModelView } from '../core/drover.ts';
 import type { Instance } from '../core/vocabulary.ts';
 import { findServer, jsonLines, requireServer } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { withCore } from './offline.ts';
+import { withModels } from './offline.ts';
 import {
   bytesText,
   countText,
@@ -30,7 +30,7 @@ const modelWord = (call: Call): string => {
 async function allModels(call: Call): Promise<readonly ModelView[]> {
   const client = await findServer(call.config.paths);
   if (client !== null) return (await client.get<{ models: ModelView[] }>('/drover/models')).models;
-  return withCore(call, (drover) => drover.models());
+  return withModels(call, (drover) => drover.models());
 }
 
 export const list: Run = async (call) => {
@@ -72,7 +72,7 @@ export const show: Run = async (call) => {
   const model =
     client !== null
       ? await client.get<ModelView>(`/drover/models/${encodeURIComponent(word)}`)
-      : await withCore(call, (drover) => drover.model(word));
+      : await withModels(call, (drover) => drover.model(word));
   if (call.isJson) {
     printJson(model);
     return 0;
@@ -158,7 +158,10 @@ export const fit: Run = async (call) => {
   const report =
     client !== null
       ? await client.get<FitReport>(`/drover/fit?${query}`)
-      : await withCore(call, (drover) => drover.fit(word, { contextTokens: asked }));
+      : await withModels(call, async (drover) => {
+          await drover.settleEngine();
+          return drover.fit(word, { contextTokens: asked });
+        });
   if (call.isJson) printJson(report);
   else {
     const words = { fits: green('fits'), fits_partly: yellow('fits partly'), does_not_fit: red('does not fit') };

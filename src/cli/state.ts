@@ -5,7 +5,7 @@ import type { DroverStatus } from '../core/drover.ts';
 import type { Instance } from '../core/vocabulary.ts';
 import { findServer, jsonLines, requireServer } from './client.ts';
 import type { Run } from './command-line.ts';
-import { withCore } from './offline.ts';
+import { withModels } from './offline.ts';
 import { bytesText, dim, durationText, green, print, printJson, red, table, tell, yellow } from './terminal.ts';
 import { summary, verdictLines } from './verdict-text.ts';
 import { VERSION } from './version.ts';
@@ -71,7 +71,7 @@ export const status: Run = async (call) => {
   const found =
     client !== null
       ? await client.get<DroverStatus>('/drover/status')
-      : await withCore(call, (drover) => drover.status());
+      : await withModels(call, (drover) => drover.status());
   const isRunning = client !== null;
   if (call.isJson) {
     printJson({ isRunning, ...found });

@@ -1,0 +1,77 @@
+// What a person sees first: the plan (hardware, engine, models, address), one question, and where to go.
+import { confirm, isCancel } from '@clack/prompts';
+import { Fault } from '../base/fault.ts';
+import { readPointer } from '../engine/installed.ts';
+import type { Snapshot } from '../hardware/probe.ts';
+import type { Call } from './command-line.ts';
+import type { OpenedCore } from './offline.ts';
+import { bold, bytesText, dim, isInteractive, progressLine, tell } from './terminal.ts';
+
+/**
+ * True when no engine is there yet. On a terminal the download is asked for once; without one (a service, a script) the
+ * words on the command line were consent enough.
+ */
+export async function confirmFirstRun(call: Call): Promise<boolean> {
+  const { settings, paths } = call.config;
+  const isFirstRun = settings.engine === 'auto' && readPointer(paths.engines) === null;
+  if (!isFirstRun || settings.offline || call.options.yes === true || !isInteractive()) return isFirstRun;
+  tell(`${bold('Drover', process.stderr)} makes this machine serve language models.\n`);
+  tell(`  It will fetch the llama.cpp build that fits this machine, prove it, and keep it below ${paths.engines}.`);
+  tell(`  Model files stay where they are. It listens on ${settings.listen}.\n`);
+  const answer = await confirm({ message: 'Go on?', initialValue: true, output: process.stderr });
+  if (isCancel(answer) || !answer) throw new Fault('cancelled', 'Nothing was changed.');
+  return true;
+}
+
+/** Where it can be reached, at once; and the engine's download as it goes. */
+export function announce(core: OpenedCore, urls: readonly string[]): void {
+  for (const url of urls)
+    tell(`  ${bold(url, process.stderr)}  ${dim(`page ${url}/ui/  OpenAI API ${url}/v1`, process.stderr)}`);
+  const bar = progressLine(false);
+  const unsubscribe = core.bus.subscribe(({ event }) => {
+    if (event.type === 'engine.progress') bar.update(event.stage, event.doneBytes, event.totalBytes);
+    else if (event.type === 'engine.changed') {
+      bar.stop();
+      unsubscribe();
+    }
+  });
+}
+
+/** The plan as it came out. */
+export async function tellPlan(core: OpenedCore): Promise<void> {
+  const status = core.drover.status();
+  const snapshot = await core.drover.hardware();
+  tell('');
+  for (const line of hardwareLines(snapshot)) tell(line);
+  tell(
+    status.engine === null
+      ? `  engine    none: ${status.engineFailure ?? 'not settled yet'}`
+      : `  engine    llama.cpp ${status.engine.version}, ${status.engine.backend}, from ${status.engine.source}`,
+  );
+  const models = core.drover.models();
+  const usable = models.filter((model) => model.failure === null);
+  const isProbeOnly = usable.length === 1 && usable[0]?.id === 'drover-probe';
+  if (isProbeOnly) {
+    tell('  models    none found; the tiny `drover-probe` stands in, so that you can try the API (it talks nonsense)');
+    tell('            put a GGUF file into a folder and name it: drover serve --models-folder DIR');
+  } else {
+    const names = usable.slice(0, 4).map((model) => model.id);
+    tell(`  models    ${usable.length}: ${names.join(', ')}${usable.length > names.length ? ', …' : ''}`);
+  }
+  tell(`  address   ${status.urls.join(', ')}\n`);
+}
+
+export function hardwareLines(snapshot: Snapshot): string[] {
+  const { cpu, memory, gpus } = snapshot;
+  const lines = [
+    `  processor ${cpu.name ?? 'unknown'}, ${cpu.usableThreads} threads`,
+    `  memory    ${bytesText(memory.availableBytes)} free of ${bytesText(memory.totalBytes)}`,
+  ];
+  for (const gpu of gpus) {
+    lines.push(
+      `  GPU       ${gpu.name}, ${bytesText(gpu.freeBytes)} free of ${bytesText(gpu.totalBytes)}${gpu.isUnified === true ? ' (shared with the processor)' : ''}`,
+    );
+  }
+  if (gpus.length === 0) lines.push('  GPU       none found');
+  return lines;
+}

@@ -1,0 +1,216 @@
+// The core put together from the configuration: for a server, which holds the data directory's lock, and for verbs that
+// look for themselves where no server runs.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
+import { assetBytes } from '../base/assets.ts';
+import { Bus } from '../base/bus.ts';
+import { Fault, toFault } from '../base/fault.ts';
+import { writeFileAtomically } from '../base/file.ts';
+import { Log, type LogSink } from '../base/log.ts';
+import { openLogFile } from '../base/log-file.ts';
+import { openStore } from '../base/store.ts';
+import { FileLock } from '../base/sync.ts';
+import { customCommand, wantsPort } from '../config/custom.ts';
+import { environment, loadConfig } from '../config/load.ts';
+import { expandHome, type Paths } from '../config/paths.ts';
+import type { Settings } from '../config/schema.ts';
+import { EngineChoice } from '../core/engine-choice.ts';
+import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
+import type { DroverEvent } from '../core/vocabulary.ts';
+import { type Engines, openEngines } from '../engine/install.ts';
+import { createDebianSource } from '../engine/sources/debian.ts';
+import { createGithubSource } from '../engine/sources/github.ts';
+import { probeHardware } from '../hardware/probe.ts';
+import { knownFolders } from '../models/folders.ts';
+import { LIBRARY_MIGRATIONS, type Library, openLibrary } from '../models/library.ts';
+import type { ServerFile } from './client.ts';
+import type { Call } from './command-line.ts';
+import { VERSION } from './version.ts';
+
+export interface OpenedCore extends AsyncDisposable {
+  readonly drover: House;
+  readonly log: Log;
+  readonly bus: Bus<DroverEvent>;
+  readonly keys: KeyRing;
+  readonly paths: Paths;
+  readonly engines: Engines;
+  readonly choice: EngineChoice;
+  readonly library: Library;
+}
+
+export interface OpenOptions {
+  /** True for a server: nobody else may serve from this data directory meanwhile. */
+  readonly holdsLock: boolean;
+  readonly sink: LogSink | null;
+}
+
+export async function openCore(call: Call, options: OpenOptions): Promise<OpenedCore> {
+  const { settings, paths } = call.config;
+  const env = environment();
+  makeFolders(paths);
+  const lock = options.holdsLock ? takeLock(paths) : null;
+  const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
+  const log = new Log({
+    level: settings.logLevel,
+    sinks: [options.sink, logFile?.sink ?? null].filter((sink) => sink !== null),
+  });
+  for (const warning of call.config.warnings) {
+    log.warn(`${paths.configFile}:${warning.line}:${warning.column}: ${warning.message}`);
+  }
+  const store = openStore(paths.store, [...LIBRARY_MIGRATIONS, ...HOUSE_MIGRATIONS, ...KEY_MIGRATIONS]);
+  const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
+  const probeModel = probeFile(paths);
+  const hardware = () => probeHardware({ diskPaths: [paths.data, ...settings.modelsFolders] });
+  const engines = openEngines({
+    folder: paths.engines,
+    cacheFolder: join(paths.cache, 'engines'),
+    sources: [
+      createGithubSource({
+        api: settings.githubApi,
+        downloads: settings.githubDownloads,
+        allowedHosts: settings.downloadHosts,
+      }),
+      createDebianSource({ archiveUrl: settings.debianArchive }),
+    ],
+    log: log.as('engine'),
+    probeModel,
+    environment: env,
+  });
+  const choice = new EngineChoice({
+    engines,
+    settings,
+    hardware,
+    pathVariable: env.PATH ?? env.Path ?? '',
+    bus,
+    log: log.as('engine'),
+  });
+  const library = openLibrary({
+    store,
+    log: log.as('library'),
+    ...librarySettings(settings, paths),
+    probe: { path: probeModel },
+    onChange: (change) => bus.emit({ type: 'library.changed', ...change }),
+  });
+  const drover = new House({
+    version: VERSION,
+    settings,
+    dataFolder: paths.data,
+    workingFolder: paths.children,
+    records: null,
+    log,
+    bus,
+    store,
+    library,
+    choice,
+    engines,
+    hardware,
+    environment: env,
+    custom: {
+      wantsPort,
+      command: (current, id, entry, portNumber) =>
+        customCommand(current, id, entry, portNumber, env, isWindowsPath(paths.data)),
+    },
+    readSettings: () => {
+      const loaded = loadConfig(call.options);
+      return { settings: loaded.settings, library: librarySettings(loaded.settings, paths) };
+    },
+  });
+  return {
+    drover,
+    log,
+    bus,
+    keys: new KeyRing(store),
+    paths,
+    engines,
+    choice,
+    library,
+    [Symbol.asyncDispose]: async () => {
+      await drover.close({ drainMs: 0 });
+      library.close();
+      await logFile?.flush();
+      store[Symbol.dispose]();
+      lock?.[Symbol.dispose]();
+    },
+  };
+}
+
+/** Runs a verb on a core of its own, models scanned, nothing logged but warnings. */
+export async function withCore<T>(call: Call, work: (core: OpenedCore) => Promise<T> | T): Promise<T> {
+  await using core = await openCore(call, { holdsLock: false, sink: null });
+  return await work(core);
+}
+
+/** The same, for verbs on models: the library is scanned first. */
+export const withModels = <T>(call: Call, work: (drover: House) => Promise<T> | T): Promise<T> =>
+  withCore(call, async ({ drover }) => {
+    await drover.rescan();
+    return await work(drover);
+  });
+
+function librarySettings(settings: Settings, paths: Paths) {
+  const given = [paths.models, settings.downloadDir, ...settings.modelsFolders]
+    .filter((path) => path !== '')
+    .map((path) => ({ path: expandHome(path), origin: 'folder' as const }));
+  const known = settings.scanKnownFolders ? knownFolders({ home: homedir(), environment: environment() }) : [];
+  return {
+    folders: [...given, ...known],
+    configured: Object.entries(settings.models).flatMap(([id, entry]) =>
+      entry.file === undefined
+        ? []
+        : [
+            {
+              id,
+              file: expandHome(entry.file),
+              mmproj: entry.mmproj === undefined ? null : expandHome(entry.mmproj),
+              aliases: entry.aliases ?? [],
+              name: entry.name ?? null,
+            },
+          ],
+    ),
+  };
+}
+
+function makeFolders(paths: Paths): void {
+  try {
+    for (const folder of [paths.data, paths.engines, paths.models, paths.cache, paths.children]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+  } catch (thrown) {
+    const fault = toFault(thrown, 'not_writable');
+    throw new Fault(
+      fault.kind === 'disk_full' ? 'disk_full' : 'not_writable',
+      `The data directory ${paths.data} cannot be written: ${fault.message}`,
+      {
+        cause: thrown,
+        hint: 'Give another one with --data-dir or DROVER_DATA_DIR.',
+      },
+    );
+  }
+}
+
+function takeLock(paths: Paths): FileLock {
+  const lock = FileLock.tryTake(paths.lock);
+  if (lock !== null) return lock;
+  let holder = '';
+  try {
+    const server = JSON.parse(readFileSync(paths.serverFile, 'utf8')) as ServerFile;
+    holder = ` (process ${server.pid}, ${server.url})`;
+  } catch {
+    // It has not come so far yet.
+  }
+  throw new Fault('already_running', `Another Drover${holder} holds ${paths.data}.`, {
+    hint: 'Use it, stop it, or give this one its own folder with --data-dir.',
+  });
+}
+
+/** The probe model as a file: the engine cannot read what is inside our executable. */
+function probeFile(paths: Paths): string {
+  const path = join(paths.cache, 'drover-probe.gguf');
+  const bytes = assetBytes('probe.gguf');
+  if (!existsSync(path) || Bun.file(path).size !== bytes.length) writeFileAtomically(path, bytes);
+  return path;
+}
+
+const isWindowsPath = (path: string): boolean => /^([A-Za-z]:|\\\\)/.test(path);

@@ -1,0 +1,347 @@
+// The core behind its one face: models, instances, memory, engine and usage of this machine. It joins the rooms and
+// keeps no state that one of them keeps already.
+import type { Bus } from '../base/bus.ts';
+import { Fault } from '../base/fault.ts';
+import type { Log } from '../base/log.ts';
+import type { Migration, Store } from '../base/store.ts';
+import type { Settings } from '../config/schema.ts';
+import type { Engines } from '../engine/install.ts';
+import type { ChildRecords } from '../engine/process.ts';
+import type { ModelFacts } from '../gguf/facts.ts';
+import type { Snapshot } from '../hardware/probe.ts';
+import type { Library, LibraryOptions } from '../models/library.ts';
+import { CORRECTION_MIGRATIONS, Corrections } from './corrections.ts';
+import { Dispatch, type Place } from './dispatch.ts';
+import type {
+  AcquireOptions,
+  Drover,
+  DroverStatus,
+  FitOptions,
+  FitReport,
+  Lease,
+  ModelView,
+  UsageTotals,
+} from './drover.ts';
+import type { EngineChoice } from './engine-choice.ts';
+import { Launcher } from './launcher.ts';
+import type { CustomCommands } from './loading.ts';
+import { type RegisteredModel, Registry } from './registry.ts';
+import { rulesOf } from './rules.ts';
+import { speedOf, UsageBook } from './usage-book.ts';
+import type { DroverEvent, Instance, InstanceState, Usage, Verdict } from './vocabulary.ts';
+
+export const HOUSE_MIGRATIONS: readonly Migration[] = CORRECTION_MIGRATIONS;
+
+export interface HouseOptions {
+  readonly version: string;
+  readonly settings: Settings;
+  readonly dataFolder: string;
+  /** Where children run. */
+  readonly workingFolder: string;
+  readonly log: Log;
+  readonly bus: Bus<DroverEvent>;
+  readonly store: Store;
+  readonly library: Library;
+  readonly choice: EngineChoice;
+  readonly engines: Engines;
+  readonly hardware: () => Promise<Snapshot>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly custom: CustomCommands;
+  readonly records: ChildRecords | null;
+  /** Reads the configuration again; throws `config_invalid`. */
+  readonly readSettings: () => {
+    readonly settings: Settings;
+    readonly library: Pick<LibraryOptions, 'folders' | 'configured'>;
+  };
+}
+
+/** Settings that only a new start can take up. */
+const NEEDS_RESTART = [
+  'listen',
+  'alsoListen',
+  'hostNames',
+  'corsOrigins',
+  'engine',
+  'backend',
+  'auth',
+  'requireApiKey',
+] as const;
+
+export class House implements Drover {
+  readonly version: string;
+  readonly bus: Bus<DroverEvent>;
+  readonly log: Log;
+  readonly #options: HouseOptions;
+  readonly #registry: Registry;
+  readonly #launcher: Launcher;
+  readonly #dispatch: Dispatch;
+  readonly #usage = new UsageBook();
+  readonly #startedAt = Date.now();
+  readonly #lastStates = new Map<string, InstanceState>();
+  #settings: Settings;
+  #urls: readonly string[] = [];
+  #isClosing = false;
+
+  constructor(options: HouseOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.version = options.version;
+    this.bus = options.bus;
+    this.log = options.log;
+    this.#registry = new Registry(options.library, options.settings, this.#startedAt);
+    this.#launcher = new Launcher({
+      registry: this.#registry,
+      choice: options.choice,
+      hardware: options.hardware,
+      corrections: new Corrections(options.store),
+      settings: () => this.#settings,
+      environment: options.environment,
+      custom: options.custom,
+      workingFolder: options.workingFolder,
+      held: () => this.#heldBytes(),
+      usedPorts: () => this.#dispatch.instances.usedPorts(),
+    });
+    this.#dispatch = new Dispatch({
+      bus: options.bus,
+      log: options.log.as('scheduler'),
+      records: options.records,
+      queueTimeoutMs: options.settings.queueTimeout * 1000,
+      rule: rulesOf(() => this.#settings, this.#registry),
+      plan: (modelId, reserved) => this.#launcher.plan(modelId, reserved),
+      onMeasured: (modelId, decision, _, reader) => this.#launcher.learn(modelId, decision, reader.result()),
+      onChanged: (modelId) => this.#tellChange(modelId),
+    });
+  }
+
+  models(): readonly ModelView[] {
+    return this.#registry.all().map((model) => this.#registry.view(model, this.#instance(model.id)));
+  }
+
+  model(name: string | null): ModelView {
+    const model = this.#find(name);
+    return this.#registry.view(model, this.#instance(model.id));
+  }
+
+  facts(name: string): ModelFacts | null {
+    return this.#find(name).file?.facts ?? null;
+  }
+
+  instances(): readonly Instance[] {
+    return this.#dispatch.tickets.views().flatMap((view) => this.#instance(view.modelId) ?? []);
+  }
+
+  verdicts(): readonly Verdict[] {
+    const { instances } = this.#dispatch;
+    return instances.ids().flatMap((id) => instances.get(id)?.verdict ?? []);
+  }
+
+  usage(): readonly UsageTotals[] {
+    return this.#usage.totals();
+  }
+
+  requests(limit: number): readonly Usage[] {
+    return this.#usage.latest(limit);
+  }
+
+  /** The last lines of a model's engine, oldest first. */
+  engineLines(name: string, limit: number): readonly string[] {
+    return this.#dispatch.instances.recentLines(this.#find(name).id, limit);
+  }
+
+  async acquire(name: string | null, options: AcquireOptions = {}): Promise<Lease> {
+    const model = this.#find(name);
+    // A ready model needs no look at engine or memory.
+    if (this.#dispatch.instances.get(model.id)?.ready == null) await this.#prepare(model, options);
+    return this.#lease(model, await this.#dispatch.acquire(model.id, options));
+  }
+
+  async load(name: string, options: AcquireOptions = {}): Promise<Instance> {
+    const model = this.#find(name);
+    await this.#prepare(model, options);
+    await this.#dispatch.tickets.load(model.id, options);
+    const instance = this.#instance(model.id);
+    if (instance === null) throw new Fault('bad_gateway', `${model.id} left as soon as it was loaded.`);
+    return instance;
+  }
+
+  async stop(name: string, options: { readonly force?: boolean } = {}): Promise<void> {
+    await this.#unload(this.#find(name).id, options.force ?? false);
+  }
+
+  async stopAll(options: { readonly force?: boolean } = {}): Promise<void> {
+    const ids = this.#dispatch.tickets.views().map((view) => view.modelId);
+    await Promise.all(ids.map((id) => this.#unload(id, options.force ?? false)));
+  }
+
+  setPinned(name: string, isPinned: boolean): void {
+    this.#dispatch.tickets.setPinned(this.#find(name).id, isPinned);
+  }
+
+  async fit(name: string, options: FitOptions = {}): Promise<FitReport> {
+    const model = this.#find(name);
+    await this.#options.choice.ensure();
+    await this.#launcher.measure();
+    return this.#launcher.fit(model, this.#dispatch.tickets.reservations(), options.contextTokens);
+  }
+
+  status(): DroverStatus {
+    const { choice } = this.#options;
+    return {
+      version: this.version,
+      startedAt: this.#startedAt,
+      dataFolder: this.#options.dataFolder,
+      urls: this.#urls,
+      engine: choice.build ?? this.#options.engines.current(),
+      engineFailure: choice.failure?.message ?? null,
+      modelCount: this.#registry.all().length,
+      instances: this.instances(),
+      budget: this.#launcher.budgetLines(this.#dispatch.tickets.reservations()),
+    };
+  }
+
+  hardware(): Promise<Snapshot> {
+    return this.#options.hardware();
+  }
+
+  /** Settles the engine and measures the memory; what requests would otherwise wait for. */
+  async settleEngine(): Promise<void> {
+    await this.#options.choice.ensure();
+    await this.#launcher.measure();
+  }
+
+  setUrls(urls: readonly string[]): void {
+    this.#urls = urls;
+  }
+
+  /** Loads what the configuration wants loaded from the start, and pins what it wants pinned. */
+  preload(): void {
+    for (const [id, entry] of Object.entries(this.#settings.models)) {
+      if (entry.pin === true && this.#registry.find(id) !== null) this.setPinned(id, true);
+    }
+    for (const name of this.#settings.preload) {
+      this.load(name).catch((thrown: unknown) => this.log.error(`${name} was not preloaded: ${String(thrown)}`));
+    }
+  }
+
+  async reload(): Promise<readonly string[]> {
+    const { settings, library } = this.#options.readSettings();
+    const before = this.#settings;
+    const running = this.#dispatch.instances.ids().flatMap((id) => {
+      const decision = this.#dispatch.instances.get(id)?.decision;
+      return decision === undefined ? [] : [{ id, fingerprint: decision.fingerprint }];
+    });
+    this.#settings = settings;
+    this.#registry.update(settings);
+    this.log.level = settings.logLevel;
+    await this.#options.library.update(library);
+    const touched = running
+      .filter(({ id, fingerprint }) => this.#launcher.fingerprintOf(id) !== fingerprint)
+      .map(({ id }) => id);
+    for (const id of touched) void this.#unload(id, false);
+    this.#dispatch.tickets.refresh();
+    for (const [id, entry] of Object.entries(settings.models)) {
+      if (entry.pin !== undefined && entry.pin !== before.models[id]?.pin)
+        this.#dispatch.tickets.setPinned(id, entry.pin);
+    }
+    const later = NEEDS_RESTART.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(settings[name]));
+    if (later.length > 0) this.log.warn('some changes need a restart of Drover', { settings: later });
+    this.bus.emit({ type: 'config.changed', touched });
+    return touched;
+  }
+
+  async rescan(): Promise<void> {
+    await this.#options.library.scan();
+  }
+
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    if (!this.#isClosing) this.bus.emit({ type: 'server.stopping' });
+    this.#isClosing = true;
+    await this.#dispatch.tickets.close({ drainMs: options.drainMs ?? this.#settings.drainTimeout * 1000 });
+  }
+
+  #find(name: string | null): RegisteredModel {
+    return this.#registry.get(name, this.#settings.preload);
+  }
+
+  #unload(id: string, force: boolean): Promise<void> {
+    return this.#dispatch.tickets.unload(id, { force, drainMs: this.#settings.drainTimeout * 1000 });
+  }
+
+  async #prepare(model: RegisteredModel, options: AcquireOptions): Promise<void> {
+    if (model.file !== null) {
+      if (this.#options.choice.build === null) options.onProgress?.('engine', 'waiting for the engine');
+      await this.#options.choice.ensure(options.signal);
+    }
+    await this.#launcher.measure();
+  }
+
+  #lease(model: RegisteredModel, place: Place): Lease {
+    const { entry } = model;
+    const stripped = entry.filters?.stripParams ?? entry.filters?.strip_params ?? '';
+    return {
+      modelId: model.id,
+      baseUrl: place.ready.baseUrl,
+      headers: place.apiKey === null ? {} : { authorization: `Bearer ${place.apiKey}` },
+      upstreamModel: entry.useModelName ?? null,
+      strippedFields:
+        stripped === ''
+          ? []
+          : stripped
+              .split(',')
+              .map((name) => name.trim())
+              .filter((name) => name !== '' && name !== 'model'),
+      signal: place.ready.signal,
+      report: (usage) => this.#note({ modelId: model.id, ...usage }),
+      [Symbol.asyncDispose]: () => {
+        place.release();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #note(usage: Usage): void {
+    this.#usage.add(usage);
+    this.bus.emit({ type: 'request.finished', usage });
+    if (usage.status >= 400) return;
+    this.#options.engines.markServed();
+    const speed = speedOf(usage);
+    if (speed !== null) this.#dispatch.instances.noteSpeed(usage.modelId, speed);
+  }
+
+  #instance(modelId: string): Instance | null {
+    const running = this.#dispatch.instances.get(modelId);
+    const view = this.#dispatch.tickets.view(modelId);
+    if (running === null && view.state === 'stopped' && !view.isPinned && view.requestsQueued === 0) return null;
+    const { ttlMs } = rulesOf(() => this.#settings, this.#registry)(modelId);
+    return {
+      modelId,
+      state: view.state,
+      since: view.since,
+      pid: running?.pid ?? null,
+      portNumber: running?.portNumber ?? null,
+      requestsInFlight: view.requestsInFlight,
+      requestsQueued: view.requestsQueued,
+      isPinned: view.isPinned,
+      lastUsedAt: view.lastUsedAt,
+      ttlMs,
+      reservedBytes: view.reserve,
+      verdict: running?.verdict ?? null,
+      failure: view.failure?.message ?? null,
+    };
+  }
+
+  /** News only where the state is another one: requests come and go too often to be told. */
+  #tellChange(modelId: string): void {
+    const { state } = this.#dispatch.tickets.view(modelId);
+    const previous = this.#lastStates.get(modelId) ?? 'stopped';
+    if (state === previous) return;
+    this.#lastStates.set(modelId, state);
+    const instance = this.#instance(modelId);
+    if (instance !== null) this.bus.emit({ type: 'instance.changed', instance, previous });
+  }
+
+  /** What our children hold by device, as far as it shows in what is free. */
+  #heldBytes(): Record<string, number> {
+    return this.#launcher.heldBy(this.#dispatch.instances);
+  }
+}

@@ -1,0 +1,266 @@
+// From "this model, beside those" to a launch: measures the memory there is, places, corrects by experience, prepares
+// the process. The scheduler asks it; it must never start anything.
+import { Fault, toFault } from '../base/fault.ts';
+import type { Settings } from '../config/schema.ts';
+import type { EngineBuild } from '../engine/build.ts';
+import type { LoadFacts } from '../engine/verdict.ts';
+import { reconcile } from '../hardware/devices.ts';
+import type { Snapshot } from '../hardware/probe.ts';
+import { type Budget, budgetOf, sumBytes } from './budget.ts';
+import type { CorrectionKey, Corrections } from './corrections.ts';
+import type { Launch } from './dispatch.ts';
+import type { DroverStatus, FitReport } from './drover.ts';
+import type { EngineChoice } from './engine-choice.ts';
+import type { Instances, LoadDecision } from './instances.ts';
+import { type CustomCommands, customSpec, engineArgv, engineSpec, type LoadingContext, placeModel } from './loading.ts';
+import { type DeviceTake, HOST, type NoFit, type Placement } from './placement.ts';
+import type { RegisteredModel, Registry } from './registry.ts';
+import type { Plan, Reservations, Reserve } from './scheduler-policy.ts';
+
+export interface LauncherOptions {
+  readonly registry: Registry;
+  readonly choice: EngineChoice;
+  readonly hardware: () => Promise<Snapshot>;
+  readonly corrections: Corrections;
+  readonly settings: () => Settings;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly custom: CustomCommands;
+  readonly workingFolder: string;
+  /** What our children hold by device, as far as it shows in what is free. */
+  readonly held: () => Record<string, number>;
+  readonly usedPorts: () => ReadonlySet<number>;
+}
+
+/** A measurement this young is good enough for the next decision. */
+const FRESH_MS = 500;
+
+export class Launcher {
+  readonly #options: LauncherOptions;
+  #budget: Budget | null = null;
+  #measuredAt = 0;
+  #measuring: Promise<void> | null = null;
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at the memory again, unless that was done just now. Callers share one look. */
+  async measure(): Promise<void> {
+    if (this.#budget !== null && performance.now() - this.#measuredAt < FRESH_MS) return;
+    this.#measuring ??= this.#measure().finally(() => {
+      this.#measuring = null;
+    });
+    await this.#measuring;
+  }
+
+  /** How a model would be launched beside what is reserved. Pure on the last measurement. */
+  plan(modelId: string, reserved: Reservations): Plan<Launch> {
+    const model = this.#options.registry.find(modelId);
+    if (model === null) {
+      return { kind: 'never', fault: new Fault('not_found', `There is no model called "${modelId}" any more.`) };
+    }
+    if (model.file === null) {
+      return { kind: 'fits', reserve: {}, isIdeal: true, launch: () => this.#customDecision(model) };
+    }
+    const { build } = this.#options.choice;
+    if (build === null || this.#budget === null) {
+      const fault =
+        this.#options.choice.failure ??
+        new Fault('unavailable', 'The engine is not ready yet.', { details: { retryAfterSeconds: 2 } });
+      return { kind: 'never', fault };
+    }
+    try {
+      const ideal = this.#place(model, build, {});
+      if (ideal.fit === 'does_not_fit') return { kind: 'never', fault: noFitFault(model, ideal) };
+      const sum = sumBytes(reserved.values());
+      const placement = Object.keys(sum).length === 0 ? ideal : this.#place(model, build, sum);
+      if (placement.fit === 'does_not_fit') return { kind: 'no_room', neededBytes: placement.neededBytes };
+      // What cannot be spelt for this build is told now, not after a start.
+      engineArgv(model, placement, build);
+      return {
+        kind: 'fits',
+        reserve: reserveOf(placement.takes),
+        isIdeal: isSamePlan(placement, ideal),
+        launch: () => this.#decision(model, placement, build),
+      };
+    } catch (thrown) {
+      return { kind: 'never', fault: toFault(thrown) };
+    }
+  }
+
+  /** The report of `drover fit`; `measure` must have been called. */
+  fit(model: RegisteredModel, reserved: Reservations, contextTokens: number | undefined): FitReport {
+    const { build } = this.#options.choice;
+    const budget = this.#budget;
+    if (build === null || budget === null) throw new Fault('unavailable', 'The engine is not ready yet.');
+    if (model.file === null)
+      throw new Fault('bad_request', `${model.id} is a custom command: what it takes is not known.`);
+    const others = new Map([...reserved].filter(([id]) => id !== model.id));
+    const sum = sumBytes(others.values());
+    const placement = this.#place(model, build, sum, contextTokens);
+    const freeBytes = Object.fromEntries([
+      ...budget.devices.map((device) => [device.id, Math.max(0, device.budgetBytes - (sum[device.id] ?? 0))] as const),
+      [HOST, Math.max(0, budget.host.budgetBytes - (sum[HOST] ?? 0))] as const,
+    ]);
+    if (placement.fit === 'does_not_fit') {
+      return {
+        modelId: model.id,
+        fit: placement.fit,
+        plan: null,
+        takesBytes: {},
+        freeBytes,
+        reasons: [...placement.reasons, ...wouldFitWords(placement)],
+        argv: [],
+      };
+    }
+    return {
+      modelId: model.id,
+      fit: placement.fit,
+      plan: placement.plan,
+      takesBytes: reserveOf(placement.takes),
+      freeBytes,
+      reasons: placement.reasons,
+      argv: engineArgv(model, placement, build),
+    };
+  }
+
+  learn(modelId: string, decision: LoadDecision, facts: LoadFacts): void {
+    const model = this.#options.registry.find(modelId);
+    if (decision.placement === null || decision.build === null || model?.file == null) return;
+    this.#options.corrections.learn(keyOf(model, decision.build), decision.placement.takes, facts);
+  }
+
+  /** Changes when a model would now be started differently because of its entry or file, not because of memory. */
+  fingerprintOf(modelId: string): string {
+    const model = this.#options.registry.find(modelId);
+    if (model === null) return '';
+    const { macros, preferredContext } = this.#options.settings();
+    const {
+      ttl: _,
+      pin: __,
+      concurrencyLimit: ___,
+      aliases: ____,
+      unlisted: _____,
+      name: ______,
+      description: _______,
+      ...launch
+    } = model.entry;
+    return JSON.stringify([
+      launch,
+      model.file?.path ?? null,
+      model.file?.projectorPath ?? null,
+      model.file === null ? macros : preferredContext,
+    ]);
+  }
+
+  /** What running children hold where it is missing from what is free; mapped weights are not, they are page cache. */
+  heldBy(instances: Instances): Record<string, number> {
+    const takes = instances.ids().flatMap((id) => {
+      const running = instances.get(id);
+      return running?.pid == null ? [] : (running.decision.placement?.takes ?? []);
+    });
+    return sumBytes(
+      takes.map((take) => ({
+        [take.device]: take.device === HOST ? take.kvBytes + take.computeBytes : take.totalBytes,
+      })),
+    );
+  }
+
+  budgetLines(reserved: Reservations): DroverStatus['budget'] {
+    const budget = this.#budget;
+    if (budget === null) return [];
+    const sum = sumBytes(reserved.values());
+    return [
+      ...budget.devices.map((device) => ({
+        device: device.id,
+        totalBytes: device.totalBytes,
+        budgetBytes: device.budgetBytes,
+      })),
+      { device: HOST, ...budget.host },
+    ].map((line) => ({ ...line, reservedBytes: sum[line.device] ?? 0 }));
+  }
+
+  async #measure(): Promise<void> {
+    const snapshot = await this.#options.hardware();
+    const { build } = this.#options.choice;
+    const { vram, ram } = this.#options.settings();
+    const devices = build?.devices ?? [];
+    const known = new Map(reconcile(snapshot, devices).devices.map((device) => [device.deviceId, device.gpu]));
+    this.#budget = budgetOf({
+      build: { devices, backend: build?.backend ?? 'cpu' },
+      snapshot,
+      gpuOf: (device) => known.get(device.id) ?? null,
+      heldBytes: this.#options.held(),
+      vram,
+      ram,
+    });
+    this.#measuredAt = performance.now();
+  }
+
+  #place(model: RegisteredModel, build: EngineBuild, reserved: Reserve, contextTokens?: number): Placement | NoFit {
+    const budget = this.#budget;
+    if (budget === null) throw new Fault('internal', 'A model was placed before the memory was measured.');
+    const correction = model.file === null ? null : this.#options.corrections.of(keyOf(model, build));
+    return placeModel(model, budget, reserved, this.#options.settings(), correction, contextTokens);
+  }
+
+  #context(): LoadingContext {
+    const { environment, custom, workingFolder } = this.#options;
+    return { settings: this.#options.settings(), environment, custom, workingFolder };
+  }
+
+  #decision(model: RegisteredModel, placement: Placement, build: EngineBuild): LoadDecision {
+    return {
+      spec: engineSpec(model, placement, build, this.#context()),
+      placement,
+      build,
+      reservedBytes: reserveOf(placement.takes),
+      fingerprint: this.fingerprintOf(model.id),
+    };
+  }
+
+  #customDecision(model: RegisteredModel): LoadDecision {
+    return {
+      spec: customSpec(model, this.#options.usedPorts(), this.#context()),
+      placement: null,
+      build: null,
+      reservedBytes: {},
+      fingerprint: this.fingerprintOf(model.id),
+    };
+  }
+}
+
+const reserveOf = (takes: readonly DeviceTake[]): Record<string, number> =>
+  Object.fromEntries(takes.map((take) => [take.device, take.totalBytes]));
+
+const isSamePlan = (left: Placement, right: Placement): boolean =>
+  left === right || JSON.stringify(left.plan) === JSON.stringify(right.plan);
+
+function keyOf(model: RegisteredModel, build: EngineBuild): CorrectionKey {
+  const { file } = model;
+  return {
+    file: { path: file?.path ?? '', sizeBytes: file?.sizeBytes ?? 0, modifiedAt: file?.modifiedAt ?? 0 },
+    buildId: `${build.id} ${build.version}`,
+    devices: build.devices.map((device) => device.id),
+  };
+}
+
+function noFitFault(model: RegisteredModel, noFit: NoFit): Fault {
+  const [way] = wouldFitWords(noFit);
+  return new Fault('does_not_fit', `${model.id} does not fit into this machine's memory: ${noFit.reasons.join(' ')}`, {
+    hint: way ?? 'Use a smaller model or quantization.',
+    details: { model: model.id, neededBytes: noFit.neededBytes, wouldFit: noFit.wouldFit },
+  });
+}
+
+function wouldFitWords(noFit: NoFit): string[] {
+  const { wouldFit } = noFit;
+  if (wouldFit === null) return [];
+  const parts = [
+    wouldFit.contextTokens === undefined ? null : `contextSize ${wouldFit.contextTokens}`,
+    wouldFit.gpuLayers === undefined ? null : `gpuLayers ${wouldFit.gpuLayers}`,
+    wouldFit.cacheType === undefined ? null : `cacheType ${wouldFit.cacheType}`,
+    wouldFit.slotCount === undefined ? null : `parallel ${wouldFit.slotCount}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? [] : [`It would fit with ${parts.join(', ')}.`];
+}
