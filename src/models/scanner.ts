@@ -23,7 +23,7 @@ import { type ConfiguredFiles, type Listing, listModels } from './listing.ts';
 import { nearestIds } from './near-names.ts';
 import { Settling } from './settling.ts';
 import { type FolderWalk, walkFolder } from './walk.ts';
-import { FolderWatch } from './watch.ts';
+import { FolderWatch, type WatchedFolder } from './watch.ts';
 
 const GATHER_MS = 300;
 const SETTLE_MS = 1500;
@@ -53,6 +53,7 @@ export class DiskLibrary implements Library {
   #modelsById: ReadonlyMap<string, LibraryModel> = new Map();
   #summary: ScanSummary | null = null;
   #watch: FolderWatch | null = null;
+  #watchable: readonly WatchedFolder[] = [];
   readonly #timers = new Map<'gather' | 'settle', ReturnType<typeof setTimeout>>();
 
   constructor(options: LibraryOptions) {
@@ -100,7 +101,9 @@ export class DiskLibrary implements Library {
       onTouched: (path) => {
         // A file that grows is looked at by the clock, not at each write.
         if (path !== null && this.#settling.isPending(path)) return;
-        this.#schedule('gather', this.#gatherMs, () => this.#lookAgain());
+        // Where looking takes long, it is done less often: at most a tenth of the time.
+        const delayMs = Math.max(this.#gatherMs, (this.#summary?.durationMs ?? 0) * 9);
+        this.#schedule('gather', delayMs, () => this.#lookAgain());
       },
       onBlind: (folder, reason) => {
         this.#options.log.warn('a folder cannot be watched: changes in it are seen at the next scan only', {
@@ -109,7 +112,7 @@ export class DiskLibrary implements Library {
         });
       },
     });
-    this.#watchFolders(this.#summary?.folders ?? []);
+    this.#watch.set(this.#watchable);
     // What happened between the last scan and now.
     this.#schedule('gather', 0, () => this.#lookAgain());
   }
@@ -189,7 +192,8 @@ export class DiskLibrary implements Library {
       change,
     };
     this.#summary = summary;
-    this.#watchFolders(folders);
+    this.#watchable = walked.flatMap(watchableOf);
+    this.#watch?.set(this.#watchable);
     if (change !== NO_CHANGE) this.#options.onChange?.(change);
     return summary;
   }
@@ -260,17 +264,16 @@ export class DiskLibrary implements Library {
     const [set] = await readSets(groupFiles([file]), this.#facts, this.#broken, signal);
     return set ?? null;
   }
-
-  #watchFolders(folders: readonly FolderSummary[]): void {
-    this.#watch?.set(
-      folders
-        .filter((folder) => folder.status === 'scanned' || folder.status === 'missing')
-        .map((folder) => ({ path: folder.path, isThere: folder.status === 'scanned' })),
-    );
-  }
 }
 
 const absolute = (folder: LibraryFolder): LibraryFolder => ({ ...folder, path: resolve(folder.path) });
+
+/** A folder that is there with what its links lead to, or one that may come. */
+function watchableOf({ folder, walk, isDuplicate }: WalkedFolder): WatchedFolder[] {
+  if (isDuplicate || walk.status === 'unreadable') return [];
+  const linked = walk.linkedFolders.map((path) => ({ path, isThere: true }));
+  return [{ path: folder.path, isThere: walk.status === 'scanned' }, ...linked];
+}
 
 /** Equal for two scans that would list the same. */
 function signatureOf(

@@ -39,7 +39,7 @@ export class Settling {
 
   /**
    * What to publish of `found`. `published` is what the last scan let through, by path. With `isPatient` a new or changed file must
-   * hold still first; without, only those must that are being kept back already.
+   * hold still first; without, only those are kept back that were before and have grown since.
    */
   sift(found: readonly FoundFile[], published: ReadonlyMap<string, FoundFile>, isPatient: boolean): FoundFile[] {
     const before = new Map(this.#pending);
@@ -49,7 +49,8 @@ export class Settling {
       const { path, fingerprint } = file;
       if (published.get(path)?.fingerprint === fingerprint) continue;
       const seen = before.get(path);
-      if (seen === undefined ? !isPatient : this.#isStill(seen, fingerprint)) continue;
+      const isStill = seen !== undefined && this.#isStill(seen, fingerprint);
+      if (isStill || (!isPatient && (seen === undefined || seen.fingerprint === fingerprint))) continue;
       this.#pending.set(path, seen?.fingerprint === fingerprint ? seen : { fingerprint, since: this.now() });
       heldSets.add(setKeyOf(file));
     }

@@ -27,6 +27,8 @@ export interface FolderWalk {
   /** Resolved; null unless scanned. */
   readonly realPath: string | null;
   readonly files: readonly FoundFile[];
+  /** Resolved folders elsewhere that links lead to. */
+  readonly linkedFolders: readonly string[];
   /** What was left out and why, in sentences. */
   readonly notes: readonly string[];
 }
@@ -57,7 +59,8 @@ export async function walkFolder(
     const walk = new Walk(folder, options.limits ?? WALK_LIMITS, options.signal);
     await walk.run({ path: folder.path, real: realPath, segments: [], repository: null });
     if (walk.rootError !== null) return failed('unreadable', walk.rootError);
-    return { status: 'scanned', error: null, realPath, files: walk.files, notes: walk.notes };
+    const { files, linkedFolders, notes } = walk;
+    return { status: 'scanned', error: null, realPath, files, linkedFolders, notes };
   } catch (thrown) {
     options.signal?.throwIfAborted();
     const code = errorCode(thrown);
@@ -71,11 +74,13 @@ const failed = (status: 'missing' | 'unreadable', error: string | null): FolderW
   error,
   realPath: null,
   files: [],
+  linkedFolders: [],
   notes: [],
 });
 
 class Walk {
   readonly files: FoundFile[] = [];
+  readonly linkedFolders: string[] = [];
   readonly notes: string[] = [];
   rootError: string | null = null;
   readonly #visited = new Set<string>();
@@ -177,7 +182,9 @@ class Walk {
   async #addLinkedFolder(folders: Visit[], visit: Visit, name: string): Promise<void> {
     try {
       const real = await realpath(join(visit.path, name));
-      if (!this.#visited.has(real) && (await stat(real)).isDirectory()) folders.push(this.#below(visit, name, real));
+      if (this.#visited.has(real) || !(await stat(real)).isDirectory()) return;
+      folders.push(this.#below(visit, name, real));
+      this.linkedFolders.push(real);
     } catch {
       // A link that leads nowhere, or not to a folder, is not about models.
     }

@@ -20,12 +20,21 @@ export interface WatchedFolder {
 const NOISE =
   /\.(part|partial|incomplete|tmp|temp|lock|log|json|jsonl|md|txt|png|jpg|crdownload|download|aria2|sqlite(-wal|-shm)?)$|-partial(-\d+)?$|~$/i;
 
-/** True for names whose change may be about models: GGUF files, folders and the extensionless names of blobs, manifests and refs. */
-export const isWorthALook = (name: string): boolean => !NOISE.test(name) && !basename(name).startsWith('._');
+/**
+ * True where an event may be about models: GGUF files, folders, and the names without extension of blobs, manifests and refs. `change`
+ * is a write into a file that is there; `rename` also tells of new folders, which may have dots in their names.
+ */
+export function isWorthALook(event: string, name: string): boolean {
+  const last = basename(name);
+  if (NOISE.test(last) || last.startsWith('._')) return false;
+  return event !== 'change' || /\.gguf$/i.test(last) || !last.includes('.');
+}
 
 export class FolderWatch implements Disposable {
   readonly #watchers = new Map<string, FSWatcher>();
-  readonly #blind = new Set<string>();
+  /** Keys of folders whose watching failed; tried again when they were away in between. */
+  readonly #failed = new Set<string>();
+  readonly #told = new Set<string>();
 
   constructor(private readonly options: FolderWatchOptions) {}
 
@@ -37,7 +46,8 @@ export class FolderWatch implements Disposable {
       watcher.close();
       this.#watchers.delete(key);
     }
-    for (const [key, folder] of wanted) if (!this.#watchers.has(key)) this.#add(key, folder);
+    for (const key of this.#failed) if (!wanted.has(key)) this.#failed.delete(key);
+    for (const [key, folder] of wanted) if (!this.#watchers.has(key) && !this.#failed.has(key)) this.#add(key, folder);
   }
 
   /** Forgets a folder whose watcher lost it (it was removed), so that the next `set` watches it anew. */
@@ -50,33 +60,39 @@ export class FolderWatch implements Disposable {
     const path = folder.isThere ? folder.path : dirname(folder.path);
     const awaited = folder.isThere ? null : basename(folder.path);
     try {
-      const watcher = watch(path, { recursive: folder.isThere, persistent: false }, (_, fileName) => {
-        // Its own removal comes without a name: the next scan finds out.
+      const watcher = watch(path, { recursive: folder.isThere, persistent: false }, (event, fileName) => {
+        // Its own removal or renaming comes without a name: the next scan finds out.
         if (fileName === null || fileName === undefined || fileName === '') {
           this.#drop(key);
           this.options.onTouched(null);
           return;
         }
-        if (awaited !== null ? fileName === awaited : isWorthALook(fileName)) {
+        if (awaited !== null ? fileName === awaited : isWorthALook(event, fileName)) {
           this.options.onTouched(join(path, fileName));
         }
       });
       watcher.on('error', (thrown) => {
+        // One folder below that may not be watched leaves the others watched.
+        const isBelow = 'path' in thrown && typeof thrown.path === 'string' && thrown.path !== path;
+        this.#tell(isBelow ? String(thrown.path) : folder.path, thrown);
+        if (isBelow) return;
         this.#drop(key);
-        this.#tell(folder, thrown);
+        this.#failed.add(key);
+        this.options.onTouched(null);
       });
       this.#watchers.set(key, watcher);
-      this.#blind.delete(folder.path);
     } catch (thrown) {
       // Without its parent a missing folder simply stays missing until the next scan.
-      if (folder.isThere) this.#tell(folder, thrown);
+      if (!folder.isThere) return;
+      this.#failed.add(key);
+      this.#tell(folder.path, thrown);
     }
   }
 
-  #tell(folder: WatchedFolder, thrown: unknown): void {
-    if (this.#blind.has(folder.path)) return;
-    this.#blind.add(folder.path);
-    this.options.onBlind(folder.path, thrown instanceof Error ? thrown.message : String(thrown));
+  #tell(folder: string, thrown: unknown): void {
+    if (this.#told.has(folder)) return;
+    this.#told.add(folder);
+    this.options.onBlind(folder, thrown instanceof Error ? thrown.message : String(thrown));
   }
 
   [Symbol.dispose](): void {

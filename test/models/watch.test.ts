@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FoundFile } from '../../src/models/found-file.ts';
 import { Settling } from '../../src/models/settling.ts';
@@ -108,18 +108,47 @@ test('a file settles by the clock, and what is published stays meanwhile', () =>
   expect(settling.look('/a.gguf', '3')).toBe(true);
   expect(sift(seen('/a.gguf', '3'))).toEqual(['3']);
   expect(settling.paths).toEqual([]);
-  // Asked for by somebody: what is new is shown at once, but all parts wait for one that grows.
+  // Asked for by somebody, what was renamed into place is shown at once.
+  sift(seen('/c.gguf', '1'));
+  expect(sift(seen('/c.gguf', '1'))).toEqual([]);
+  expect(sift(seen('/c.gguf', '1'), false)).toEqual(['1']);
+  // So is what is new is shown at once, but all parts wait for one that grows.
   expect(sift(seen('/b.gguf', '1'), false)).toEqual(['1']);
   const parts = [seen('/s-00001-of-00002.gguf', '1'), seen('/s-00002-of-00002.gguf', '1')] as const;
   settling.sift([parts[1]], published, true);
-  expect(settling.sift(parts, published, false)).toEqual([]);
+  expect(settling.sift([parts[0], { ...parts[1], fingerprint: '2' }], published, false)).toEqual([]);
 });
 
-test('noise of downloads is not worth a look', () => {
+test('noise of downloads and writes into other files are not worth a look', () => {
   for (const name of ['a.gguf.part', 'x/b.incomplete', 'sha256-abc-partial-3', 'c.json', '._a.gguf']) {
-    expect(isWorthALook(name)).toBe(false);
+    expect(isWorthALook('rename', name)).toBe(false);
   }
-  for (const name of ['a.gguf', 'folder', 'blobs/sha256-abc', 'manifests/r/library/x/latest', 'refs/main']) {
-    expect(isWorthALook(name)).toBe(true);
+  for (const name of ['a.gguf', 'B.GGUF', 'blobs/sha256-abc', 'manifests/r/library/x/latest', 'refs/main']) {
+    expect(isWorthALook('change', name)).toBe(true);
+  }
+  expect(isWorthALook('rename', 'Qwen2.5-7B')).toBe(true);
+  expect(isWorthALook('change', 'training.bin')).toBe(false);
+});
+
+test('a folder behind a link is watched too, and one that may not be watched blinds no other', async () => {
+  using shelf = new Shelf();
+  const disk = join(shelf.root, 'disk');
+  for (const path of [disk, join(shelf.models, 'closed'), join(shelf.models, 'open')]) mkdirSync(path);
+  symlinkSync(disk, join(shelf.models, 'linked'));
+  for (const path of [shelf.root, shelf.models, disk, join(shelf.models, 'open')]) chmodSync(path, 0o777);
+  chmodSync(join(shelf.models, 'closed'), 0o000);
+  using open = shelf.open();
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await open.library.scan();
+    open.library.watch();
+    writeFileSync(join(disk, 'a.gguf'), llama('A'));
+    await open.until(({ ids }) => ids.includes('a-f32'));
+    writeFileSync(join(shelf.models, 'open/b.gguf'), llama('B'));
+    await open.until(({ ids }) => ids.includes('b-f32'));
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(join(shelf.models, 'closed'), 0o755);
   }
 });
