@@ -1,22 +1,16 @@
 // Large files from the internet: into `<path>.part`, resumed after a cut or a restart, hashed on the way, verified,
 // then renamed. Nothing unverified is ever seen under `path`, and a part with a wrong digest does not survive.
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { Fault, toFault } from './fault.ts';
-import { syncFolder, writeFileAtomically } from './file.ts';
+import { syncFolder } from './file.ts';
 import { bareAddress } from './http-hosts.ts';
+import { type DownloadProgress, Meter } from './http-meter.ts';
+import { dropPart, type PartFacts, readPartFacts, writePartFacts } from './http-part.ts';
 import { abortFault, discard, faultOfStatus, openUrl, type RequestOptions, unreachable } from './http-request.ts';
 import { pause } from './sync.ts';
-
-export interface DownloadProgress {
-  readonly doneBytes: number;
-  readonly totalBytes: number | null;
-  /** Over the last seconds; 0 until something has come. */
-  readonly bytesPerSecond: number;
-  readonly secondsLeft: number | null;
-}
 
 export interface DownloadOptions extends RequestOptions {
   /** Lower-case hex. Null or absent: nobody published one, and only the size is checked. */
@@ -40,35 +34,16 @@ export interface Downloaded {
   readonly etag: string | null;
 }
 
-/** What the part on disk is a part of; kept beside it as `<path>.part.json`. */
-interface PartFacts {
-  readonly url: string;
-  /** A strong ETag or a Last-Modified date: what `If-Range` may name. */
-  readonly validator: string | null;
-  readonly sizeBytes: number | null;
-}
-
-interface ChunkReader {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-}
-
 const STALL_TIMEOUT_MS = 30_000;
 const RETRIES = 4;
 const RETRY_DELAY_MS = 500;
 const RETRY_DELAY_MAX_MS = 30_000;
 /** A longer `Retry-After` is the caller's to wait for. */
 const RETRY_AFTER_MAX_MS = 20_000;
-const PROGRESS_EVERY_MS = 100;
 /** Left free on the disk beside the file itself. */
 const SPARE_BYTES = 32 * 1024 * 1024;
 
 const active = new Set<string>();
-
-/** Removes what an unfinished download of `path` left. */
-export function dropPart(path: string): void {
-  rmSync(`${path}.part`, { force: true });
-  rmSync(`${path}.part.json`, { force: true });
-}
 
 /**
  * Downloads to `path`, replacing it. Throws a Fault: `bad_gateway` (wrong size or digest; the part is gone),
@@ -101,8 +76,7 @@ class Download {
   #totalBytes: number | null;
   #etag: string | null = null;
   #hasResumed = false;
-  #reportedAt = 0;
-  #marks: { at: number; bytes: number }[] = [];
+  readonly #meter: Meter;
 
   constructor(address: string, path: string, options: DownloadOptions) {
     this.#address = address;
@@ -110,6 +84,7 @@ class Download {
     this.#part = `${path}.part`;
     this.#options = options;
     this.#totalBytes = options.sizeBytes ?? null;
+    this.#meter = new Meter(options.onProgress);
   }
 
   async run(): Promise<Downloaded> {
@@ -133,7 +108,7 @@ class Download {
   }
 
   async #attempt(): Promise<void> {
-    const facts = this.#readFacts();
+    const facts = readPartFacts(this.#path);
     this.#doneBytes = await this.#recover(facts);
     if (this.#totalBytes !== null && this.#doneBytes === this.#totalBytes && this.#doneBytes > 0) return;
     const resumeHeaders: Record<string, string> =
@@ -151,12 +126,13 @@ class Download {
       });
     }
     if (response.status !== 200 && response.status !== 206) throw await faultOfStatus(response, url);
+    const reader = response.body?.getReader();
     try {
       this.#accept(response, url);
       await this.#requireSpace();
-      await this.#stream(response, url);
+      await this.#stream(reader, url);
     } finally {
-      await discard(response);
+      await reader?.cancel().catch(() => undefined);
     }
   }
 
@@ -178,7 +154,7 @@ class Download {
         });
       }
       total = range[2] === '*' ? null : Number(range[2]);
-    } else {
+    } else if (this.#doneBytes > 0) {
       this.#forget();
     }
     const wanted = this.#options.sizeBytes ?? null;
@@ -191,12 +167,11 @@ class Download {
     const isStrong = this.#etag !== null && !this.#etag.startsWith('W/');
     const validator = isStrong ? this.#etag : headers.get('last-modified');
     const facts: PartFacts = { url: this.#address, validator, sizeBytes: this.#totalBytes };
-    writeFileAtomically(`${this.#part}.json`, JSON.stringify(facts));
+    writePartFacts(this.#path, facts);
   }
 
-  async #stream(response: Response, url: URL): Promise<void> {
+  async #stream(reader: ChunkReader | undefined, url: URL): Promise<void> {
     const { signal, stallTimeoutMs = STALL_TIMEOUT_MS } = this.#options;
-    const reader = response.body?.getReader();
     const file = await open(this.#part, this.#doneBytes === 0 ? 'w' : 'a');
     try {
       for (;;) {
@@ -209,11 +184,10 @@ class Download {
         await writeAll(file, next);
         this.#hash.update(next);
         this.#doneBytes += next.length;
-        this.#report(false);
+        this.#meter.tell(this.#doneBytes, this.#totalBytes);
       }
       await file.sync();
     } finally {
-      await reader?.cancel().catch(() => undefined);
       await file.close();
     }
     if (this.#totalBytes !== null && this.#doneBytes < this.#totalBytes) {
@@ -276,26 +250,11 @@ class Download {
 
   async #finish(): Promise<Downloaded> {
     const { size } = await stat(this.#part);
-    this.#report(true);
+    this.#meter.tell(this.#doneBytes, this.#totalBytes, true);
     await rename(this.#part, this.#path);
     syncFolder(dirname(this.#path));
     await rm(`${this.#part}.json`, { force: true });
     return { path: this.#path, sizeBytes: size, sha256: this.#hash.digest('hex'), etag: this.#etag };
-  }
-
-  #readFacts(): PartFacts | null {
-    try {
-      const value = JSON.parse(readFileSync(`${this.#part}.json`, 'utf8')) as Record<string, unknown>;
-      const { url, validator, sizeBytes } = value;
-      if (typeof url !== 'string') return null;
-      return {
-        url,
-        validator: typeof validator === 'string' ? validator : null,
-        sizeBytes: typeof sizeBytes === 'number' ? sizeBytes : null,
-      };
-    } catch {
-      return null;
-    }
   }
 
   #forget(): void {
@@ -303,21 +262,6 @@ class Download {
     this.#hash = createHash('sha256');
     this.#doneBytes = 0;
     this.#hasResumed = false;
-  }
-
-  #report(isLast: boolean): void {
-    const { onProgress } = this.#options;
-    const now = performance.now();
-    if (onProgress === undefined || (!isLast && now - this.#reportedAt < PROGRESS_EVERY_MS)) return;
-    this.#reportedAt = now;
-    this.#marks.push({ at: now, bytes: this.#doneBytes });
-    if (this.#marks.length > 50) this.#marks.shift();
-    const first = this.#marks[0] ?? { at: now, bytes: this.#doneBytes };
-    const seconds = (now - first.at) / 1000;
-    const bytesPerSecond = seconds > 0 ? Math.max(0, (this.#doneBytes - first.bytes) / seconds) : 0;
-    const left = this.#totalBytes === null ? null : this.#totalBytes - this.#doneBytes;
-    const secondsLeft = left === null ? null : left === 0 ? 0 : bytesPerSecond > 0 ? left / bytesPerSecond : null;
-    onProgress({ doneBytes: this.#doneBytes, totalBytes: this.#totalBytes, bytesPerSecond, secondsLeft });
   }
 }
 
@@ -331,6 +275,10 @@ function waitBefore(fault: Fault, failures: number, baseMs: number): number | nu
   if (fault.kind === 'rate_limited' && asked === null) return null;
   if (asked !== null) return asked <= RETRY_AFTER_MAX_MS ? asked : null;
   return Math.min(baseMs * 2 ** failures, RETRY_DELAY_MAX_MS) * (0.75 + Math.random() / 2);
+}
+
+interface ChunkReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
 }
 
 async function nextChunk(

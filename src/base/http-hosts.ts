@@ -122,6 +122,8 @@ export async function requireAllowed(
 async function addressesOf(url: URL, signal: AbortSignal | undefined): Promise<readonly string[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0) return [host];
+  // These names are the machine itself whatever a resolver says (RFC 6761 §6.3).
+  if (/(^|\.)localhost\.?$/i.test(host)) return ['127.0.0.1'];
   try {
     return (await untilAborted(lookup(host, { all: true }), signal)).map((answer) => answer.address);
   } catch (thrown) {

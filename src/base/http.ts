@@ -12,13 +12,9 @@ import {
 } from './http-request.ts';
 import { untilAborted } from './sync.ts';
 
-export {
-  type Downloaded,
-  type DownloadOptions,
-  type DownloadProgress,
-  downloadFile,
-  dropPart,
-} from './http-download.ts';
+export { type Downloaded, type DownloadOptions, downloadFile } from './http-download.ts';
+export type { DownloadProgress } from './http-meter.ts';
+export { dropPart } from './http-part.ts';
 export { faultOfStatus, type OpenedUrl, openUrl, type RequestOptions } from './http-request.ts';
 
 export interface SmallFetchOptions extends RequestOptions {
