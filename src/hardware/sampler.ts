@@ -1,5 +1,6 @@
 // How busy the machine is, told at an interval to those who listen. It must never run without a listener: an idle
-// server reads nothing, keeps no GPU awake and holds no timer.
+// server reads nothing, keeps no GPU awake and holds no timer. Whoever listens keeps the process alive: leave or dispose.
+// (A timer without a reference makes Bun spin under a top-level await: 100 % of a core, measured on 1.4.5.)
 import { type GpuUse, type GpuWatch, openGpuWatch } from './gpu-watch.ts';
 import { readMemory } from './memory.ts';
 import type { Gpu } from './probe.ts';
@@ -114,8 +115,6 @@ class IntervalSampler implements Sampler {
     if (this.#round !== round) return;
     const spentMs = performance.now() - startedAt;
     this.#timer = setTimeout(() => void this.#tick(round), Math.max(50, this.#intervalMs - spentMs));
-    // Watching must not keep a process alive that has nothing else to do.
-    this.#timer.unref();
   }
 
   async #sample(): Promise<MachineSample> {

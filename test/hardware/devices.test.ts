@@ -116,6 +116,8 @@ test('a device that only might be the card is nobody’s', () => {
   expect(partners(gpus.slice(1), [device('Vulkan0', 'AMD Radeon Graphics (RADV RAPHAEL_MENDOCINO)', 16)])).toEqual([
     '0000:02:00.0',
   ]);
+  const twins = [gpu('intel', 1, 'Intel GPU [8086:56a0]', null), gpu('intel', 2, 'Intel GPU [8086:4680]', null, true)];
+  expect(partners(twins, [device('Vulkan0', 'Intel(R) Graphics', 16)])).toEqual([null]);
   const nvidia = [gpu('nvidia', 1, 'NVIDIA GeForce RTX 3060', 12), gpu('nvidia', 2, 'NVIDIA GeForce RTX 3090', 24)];
   expect(partners(nvidia, [device('CUDA0', 'NVIDIA GeForce RTX 3070', 8)])).toEqual([null]);
 });
