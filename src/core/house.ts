@@ -311,18 +311,18 @@ export class House implements Drover {
   #instance(modelId: string): Instance | null {
     const running = this.#dispatch.instances.get(modelId);
     const view = this.#dispatch.tickets.view(modelId);
-    if (running === null && view.state === 'stopped' && !view.isPinned && view.requestsQueued === 0) return null;
+    if (view.state === 'stopped' && !view.isPinned && view.requestsQueued === 0) return null;
     const { ttlMs } = rulesOf(() => this.#settings, this.#registry)(modelId);
     return {
       modelId,
       state: view.state,
-      since: view.since,
+      since: Math.round(view.since),
       pid: running?.pid ?? null,
       portNumber: running?.portNumber ?? null,
       requestsInFlight: view.requestsInFlight,
       requestsQueued: view.requestsQueued,
       isPinned: view.isPinned,
-      lastUsedAt: view.lastUsedAt,
+      lastUsedAt: view.lastUsedAt === null ? null : Math.round(view.lastUsedAt),
       ttlMs,
       reservedBytes: view.reserve,
       verdict: running?.verdict ?? null,

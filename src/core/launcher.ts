@@ -233,8 +233,15 @@ export class Launcher {
 const reserveOf = (takes: readonly DeviceTake[]): Record<string, number> =>
   Object.fromEntries(takes.map((take) => [take.device, take.totalBytes]));
 
-const isSamePlan = (left: Placement, right: Placement): boolean =>
-  left === right || JSON.stringify(left.plan) === JSON.stringify(right.plan);
+/** As good for its user: a smaller prompt cache or batch is no reason to send another model away. */
+const isSamePlan = ({ plan: left }: Placement, { plan: right }: Placement): boolean =>
+  left.gpuLayers === right.gpuLayers &&
+  left.contextTokens === right.contextTokens &&
+  left.slotCount === right.slotCount &&
+  left.cacheTypeK === right.cacheTypeK &&
+  left.cacheTypeV === right.cacheTypeV &&
+  left.cpuExpertLayers === right.cpuExpertLayers &&
+  left.isProjectorOffloaded === right.isProjectorOffloaded;
 
 function keyOf(model: RegisteredModel, build: EngineBuild): CorrectionKey {
   const { file } = model;
