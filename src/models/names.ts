@@ -97,7 +97,7 @@ export function slugOf(text: string): Slug {
   }
   const tidy = slug
     .replace(/-*([-._])-*/g, '$1')
-    .replace(/-{2,}/g, '-')
+    .replace(/([-.])\1+/g, '$1')
     .replace(/^[-._]+|[-._]+$/g, '');
   return { text: tidy, isLossy };
 }

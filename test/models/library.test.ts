@@ -256,7 +256,7 @@ test('links: circles end, one file by two paths is one model, dangling ones are 
   });
   const { folders } = await open.library.scan();
   expect(folders.map((folder) => folder.status)).toEqual(['scanned', 'scanned', 'duplicate']);
-  expect(folders[0]?.notes.join()).toContain('d.gguf');
+  expect(folders[0]?.notes).toEqual([`${join(shelf.models, 'd.gguf')} leads nowhere.`]);
   expect(open.library.models()).toHaveLength(2);
   expect(open.model('two').path).toBe(join(shelf.models, 'linked/two.gguf'));
 });
@@ -304,6 +304,10 @@ test('projectors go to the model that they were made for', async () => {
   shelf.put('models/many/mmproj-F16.gguf', projector(64));
   shelf.put('models/text/plain-F32.gguf', llama('Plain', { width: 64 }));
   shelf.put('models/text/mmproj-F16.gguf', projector(32));
+  // The last of a model that is gone, beside two that it was not made for.
+  shelf.put('models/rest/narrow-F32.gguf', llama('Narrow'));
+  shelf.put('models/rest/broad-F32.gguf', llama('Broad', { width: 64 }));
+  shelf.put('models/rest/mmproj-llava-F16.gguf', projector(64));
   using open = shelf.open();
   await open.library.scan();
   const found = open.library
@@ -317,6 +321,8 @@ test('projectors go to the model that they were made for', async () => {
     'many/gemma-3-4b-it-F32.gguf': 'many/gemma-3-4b-it.mmproj-F16.gguf',
     'many/qwen-F32.gguf': null,
     'many/wide-F32.gguf': 'many/mmproj-F16.gguf',
+    'rest/broad-F32.gguf': null,
+    'rest/narrow-F32.gguf': null,
     'text/plain-F32.gguf': null,
   });
 });

@@ -35,7 +35,16 @@ test('a name that tells nothing gives way to the repository, the header and the 
 });
 
 test('an id is never empty, reserved or outside of its alphabet, whatever the file is called', () => {
-  const names = ['千问.gguf', '🦙.gguf', '....gguf', '%2e%2e%2f.gguf', '-.gguf', 'a\u0000b.gguf', '\u202egpj.gguf'];
+  const names = [
+    '千问.gguf',
+    '🦙.gguf',
+    '....gguf',
+    '%2e%2e%2f.gguf',
+    'a..b.gguf',
+    '-.gguf',
+    'a\u0000b.gguf',
+    '\u202egpj.gguf',
+  ];
   names.push(
     `${'x'.repeat(240)}.gguf`,
     `${'長'.repeat(80)}.gguf`,
@@ -44,6 +53,7 @@ test('an id is never empty, reserved or outside of its alphabet, whatever the fi
   const ids = names.map((name) => idFrom(name));
   for (const id of ids) {
     expect(id).toMatch(/^[a-z0-9]([a-z0-9._-]{0,100}[a-z0-9])?$/);
+    expect(id).not.toContain('..');
     expect(RESERVED_NAMES.has(id)).toBe(false);
   }
   expect(new Set(ids).size).toBe(ids.length);

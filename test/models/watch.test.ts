@@ -143,10 +143,10 @@ test('a folder behind a link is watched too, and one that may not be watched bli
   try {
     await open.library.scan();
     open.library.watch();
-    writeFileSync(join(disk, 'a.gguf'), llama('A'));
-    await open.until(({ ids }) => ids.includes('a-f32'));
     writeFileSync(join(shelf.models, 'open/b.gguf'), llama('B'));
     await open.until(({ ids }) => ids.includes('b-f32'));
+    writeFileSync(join(disk, 'a.gguf'), llama('A'));
+    await open.until(({ ids }) => ids.includes('a-f32'));
   } finally {
     if (isRoot) process.seteuid?.(0);
     chmodSync(join(shelf.models, 'closed'), 0o755);
