@@ -245,6 +245,9 @@ function wholeContextOf(
           ? indexerLength
           : 0;
     }
+    case 'glm5-next':
+      // One part for itself, two for what its pooling needs (measured).
+      return () => 3 * indexerLength;
     case 'minimax-m3': {
       const dense = keys.size('leading_dense_block_count') ?? 0;
       // The V part is never read, but allocated (measured).

@@ -10,6 +10,14 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array;
 }
 
+/**
+ * The beginning of a file of `sizeBytes`, such as a range request brings. Where a header is longer than `bytes`, reading it throws a Fault
+ * whose `details.neededBytes` says how many bytes from the start to bring next.
+ */
+export function prefixSource(bytes: Uint8Array, sizeBytes: number = bytes.length): ByteSource {
+  return { sizeBytes, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
 /** Small enough to stay in the processor's cache while it is walked, large enough that calls cost nothing. */
 const WINDOW_BYTES = 256 * 1024;
 const TWO_32 = 4294967296;

@@ -33,8 +33,8 @@ export function kindOf(input: KindInput): ModelKind {
   if (tensors.length === 0 && !input.isSplit) return keys.has('tokenizer.ggml.model') ? 'vocabulary' : 'unknown';
   if (UNSERVED.test(keys.architecture)) return 'unknown';
   if (DRAFTS.test(keys.architecture) || DRAFT_FILES.test(fileName)) return 'draft';
-  if (input.poolingType === 4 || tensors.some((tensor) => /^cls(\.output)?\.weight$/.test(tensor.name)))
-    return 'reranker';
+  const hasClassifier = tensors.some((tensor) => /^cls(\.output)?\.weight$/.test(tensor.name));
+  if (input.poolingType === 4 || (input.poolingType === null && hasClassifier)) return 'reranker';
   if (ENCODERS.test(keys.architecture) || (input.poolingType ?? 0) > 0) return 'embedding';
   return 'text';
 }
@@ -70,7 +70,7 @@ export function canReason(keys: Keys): boolean {
   const template = chatTemplateOf(keys);
   return (
     template !== null &&
-    /<\/?think>|\[\/?THINK\]|<\|?(START_)?THINKING\|?>|enable_thinking|reasoning_content|reasoning_effort|<\|channel\|>analysis|<seed:think>|<\|?thought\|?>|thinking/i.test(
+    /<\/?\|?think\|?>|\[\/?THINK\]|<\|?(START_)?THINKING\|?>|<seed:think>|<\/?\|?thought\|?>|<\|channel\|?>\s*(analysis|thought)|enable_thinking|\bif (not )?thinking\b|detailed thinking|reasoning_(content|effort)/i.test(
       template,
     )
   );

@@ -5,7 +5,7 @@ import { Fault } from '../base/fault.ts';
 import { type ByteSource, Cursor } from './cursor.ts';
 import { tensorTypeName, tensorTypeOf } from './tensor-types.ts';
 
-export type { ByteSource } from './cursor.ts';
+export { type ByteSource, prefixSource } from './cursor.ts';
 
 /** What a header may hold at most. Each bounds work or memory that a hostile file could ask for. */
 export interface GgufLimits {

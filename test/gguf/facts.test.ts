@@ -2,17 +2,13 @@ import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../src/base/fault.ts';
 import { factsOf, type LayerFacts, type ModelFacts, mergeShards } from '../../src/gguf/facts.ts';
 import { fileTypeLabel } from '../../src/gguf/file-types.ts';
-import { readHeader } from '../../src/gguf/reader.ts';
+import { prefixSource, readHeader } from '../../src/gguf/reader.ts';
 import { encodeGguf, type GgufValue, type TensorSpec, text, u32 } from '../fixtures/gguf-writer.ts';
 import { MODEL_SHAPES, modelShape, TOOL_TEMPLATE } from '../fixtures/model-shapes.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
 
 function factsOfBytes(bytes: Uint8Array, fileName = 'model.gguf'): ModelFacts {
-  const header = readHeader({
-    sizeBytes: bytes.length,
-    read: (offset, length) => bytes.subarray(offset, offset + length),
-  });
-  return factsOf(header, { fileBytes: bytes.length, fileName });
+  return factsOf(readHeader(prefixSource(bytes)), { fileBytes: bytes.length, fileName });
 }
 
 const factsOfKeys = (
@@ -160,6 +156,117 @@ describe('what each layer keeps', () => {
     const found = factsOfShape(name);
     expect(caches(found)).toEqual(expected);
     expect(found).toMatchObject(facts);
+  });
+
+  // Each as build 11669 of llama.cpp allocated it for a model of these sizes.
+  const DEEPSEEK = {
+    'attention.head_count': 8,
+    'attention.head_count_kv': 1,
+    'attention.key_length': 160,
+    'attention.value_length': 128,
+    'attention.key_length_mla': 96,
+    'attention.value_length_mla': 64,
+    'attention.indexer.key_length': 64,
+    embedding_length: 256,
+  };
+  const PLAIN = {
+    'attention.head_count': 8,
+    'attention.head_count_kv': 4,
+    'attention.key_length': 64,
+    'attention.value_length': 64,
+    embedding_length: 256,
+  };
+  const KDA = { 'ssm.conv_kernel': 4, 'kda.head_dim': 32 };
+  const times = (count: number, what: string): string[] => new Array<string>(count).fill(what);
+  test.each<[string, string, Record<string, number | readonly number[] | readonly boolean[]>, string[]]>([
+    ['deepseek32', 'an indexer on each layer', { ...DEEPSEEK, block_count: 2 }, times(2, '160/0 I64')],
+    [
+      'glm-dsa',
+      'indexers where the list says, none for the draft layer',
+      { ...DEEPSEEK, block_count: 4, nextn_predict_layers: 1, 'attention.indexer.types': [1, 0, 1] },
+      ['160/0 I64', '160/0', '160/0 I64', '0/0'],
+    ],
+    ['glm-dsa', 'of version 5', { ...DEEPSEEK, block_count: 2, context_length: 202_752 }, times(2, '160/0 I64')],
+    [
+      'glm-dsa',
+      'of version 5.2',
+      { ...DEEPSEEK, block_count: 7, context_length: 1_048_576 },
+      ['160/0 I64', '160/0 I64', '160/0 I64', '160/0', '160/0', '160/0', '160/0 I64'],
+    ],
+    [
+      'glm5-next',
+      'KDA, MLA and a pooling indexer',
+      { ...DEEPSEEK, ...KDA, 'attention.head_count_kv': [0, 1], block_count: 2 },
+      ['0/0 R10496', '160/0 I192'],
+    ],
+    [
+      'deepseek4',
+      'windows and compressed caches',
+      {
+        ...DEEPSEEK,
+        block_count: 3,
+        'attention.sliding_window': 128,
+        'attention.compress_ratios': [0, 4, 128],
+      },
+      ['S160/0', 'S160/0 I56 R7168', 'S160/0 I1.25 R40960'],
+    ],
+    [
+      'minimax-m3',
+      'an indexer after the dense layers',
+      { ...PLAIN, block_count: 2, leading_dense_block_count: 1, 'attention.indexer.key_length': 32 },
+      ['256/256', '256/256 I96'],
+    ],
+    [
+      'minimax-01',
+      'linear attention by interval',
+      { ...PLAIN, block_count: 4, full_attention_interval: 2 },
+      ['0/0 R32768', '256/256', '0/0 R32768', '256/256'],
+    ],
+    [
+      'bailingmoe3',
+      'KDA where there are no KV heads',
+      { ...DEEPSEEK, ...KDA, block_count: 3, 'attention.head_count_kv': [0, 0, 1] },
+      ['0/0 R10496', '0/0 R10496', '160/0'],
+    ],
+    [
+      'exaone4',
+      'small ones do not slide',
+      { ...PLAIN, block_count: 3, 'attention.sliding_window': 4096 },
+      times(3, '256/256'),
+    ],
+    [
+      'exaone4',
+      'large ones do',
+      { ...PLAIN, block_count: 64, 'attention.sliding_window': 4096 },
+      Array.from({ length: 64 }, (_, layer) => (layer % 4 === 3 ? '256/256' : 'S256/256')),
+    ],
+    ['llama4', 'chunks without a key', { ...PLAIN, block_count: 4 }, [...times(3, 'S256/256'), '256/256']],
+    ['llama4', 'chunks turned off', { ...PLAIN, block_count: 2, 'attention.sliding_window': 0 }, times(2, '256/256')],
+    [
+      'smallthinker',
+      'dense first',
+      { ...PLAIN, block_count: 5, 'attention.sliding_window': 512 },
+      ['256/256', 'S256/256', 'S256/256', 'S256/256', '256/256'],
+    ],
+    [
+      'granite_swa',
+      'an architecture known by its list alone',
+      { ...PLAIN, block_count: 2, 'attention.sliding_window': 512, 'attention.sliding_window_pattern': [true, false] },
+      ['S256/256', '256/256'],
+    ],
+    ['gemma3n', 'layers from 20 on share', { ...PLAIN, block_count: 22 }, [...times(20, '256/256'), '0/0', '0/0']],
+    ['phi3', 'its window is not used', { ...PLAIN, block_count: 1, 'attention.sliding_window': 2047 }, ['256/256']],
+  ])('%s: %s', (architecture, _, keys, expected) => {
+    const metadata: Record<string, GgufValue> = { 'general.architecture': text(architecture) };
+    for (const [key, value] of Object.entries(keys)) {
+      metadata[`${architecture}.${key}`] =
+        typeof value === 'number'
+          ? u32(value)
+          : key === 'attention.sliding_window_pattern'
+            ? { type: 'array', of: 'bool', value: value.map(Boolean) }
+            : { type: 'array', of: 'i32', value: value.map(Number) };
+    }
+    expect(caches(factsOfKeys(metadata))).toEqual(expected);
   });
 
   test('a window of 0 turns the architecture’s own pattern off', () => {
