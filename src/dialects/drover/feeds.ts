@@ -1,0 +1,83 @@
+// What our own streams are fed from: the bus, the log and a load in progress. Each feed ends when its reader leaves.
+import type { Told } from '../../base/bus.ts';
+import { toFault } from '../../base/fault.ts';
+import type { LogLine } from '../../base/log.ts';
+import type { Drover } from '../../core/drover.ts';
+import type { DroverEvent } from '../../core/vocabulary.ts';
+import { eventFrame, failFrame, finishFrame, logFrame, progressFrame } from './stream.ts';
+
+export async function* eventFeed(drover: Drover, after: number | null, signal: AbortSignal): AsyncGenerator<string> {
+  // The headers must go out at once, events or not.
+  yield ': drover\n\n';
+  const events = drover.bus.stream(after === null ? { signal } : { signal, after });
+  for await (const told of events) yield eventFrame(told);
+}
+
+export interface LogQuery {
+  readonly limit: number;
+  readonly model: string | null;
+  readonly isFollowed: boolean;
+}
+
+/** The model's own id picks the lines that it and its engine wrote. */
+const speaksFor =
+  (model: string | null) =>
+  (line: LogLine): boolean =>
+    model === null || line.source === model || line.source.endsWith(`:${model}`) || line.fields.model === model;
+
+export async function* logFeed(drover: Drover, query: LogQuery, signal: AbortSignal): AsyncGenerator<string> {
+  const accepts = speaksFor(query.model);
+  const after = drover.bus.lastSequence;
+  const lines = [...drover.log.recent(), ...engineLines(drover.bus.recent())]
+    .filter(accepts)
+    .sort((left, right) => left.at - right.at);
+  for (const line of query.limit === 0 ? [] : lines.slice(-query.limit)) yield logFrame(line);
+  if (!query.isFollowed) return;
+  for await (const told of drover.bus.stream({ signal, after })) {
+    const line = lineOf(told);
+    if (line !== null && accepts(line)) yield logFrame(line);
+  }
+}
+
+/** Lines of engines come over the bus only; ours are kept by the log. */
+const engineLines = (history: readonly Told<DroverEvent>[]): LogLine[] =>
+  history.flatMap((told) => (told.event.type === 'engine.output' ? (lineOf(told) ?? []) : []));
+
+function lineOf(told: Told<DroverEvent>): LogLine | null {
+  const { event } = told;
+  if (event.type === 'log') return event.line;
+  if (event.type !== 'engine.output') return null;
+  return { at: told.at, level: 'info', source: `engine:${event.modelId}`, message: event.line, fields: {} };
+}
+
+/** Stages as they come, then the instance or the error: exactly one of them, last. */
+export async function* loadFeed(drover: Drover, model: string, signal: AbortSignal): AsyncGenerator<string> {
+  const queue: string[] = [];
+  let wake: (() => void) | null = null;
+  let isOver = false;
+  const push = (frame: string): void => {
+    queue.push(frame);
+    wake?.();
+  };
+  const loading = drover
+    .load(model, { signal, onProgress: (stage, detail) => push(progressFrame(stage, detail)) })
+    .then(
+      (instance) => push(finishFrame(instance)),
+      (thrown: unknown) => push(failFrame(toFault(thrown))),
+    )
+    .finally(() => {
+      isOver = true;
+      wake?.();
+    });
+  while (!isOver || queue.length > 0) {
+    const frame = queue.shift();
+    if (frame !== undefined) yield frame;
+    else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      wake = null;
+    }
+  }
+  await loading;
+}

@@ -1,0 +1,185 @@
+// Our own API under /drover/: what the command line and the page use. Each route is one call to the core.
+import type { Static, TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { type AnyElysia, Elysia } from 'elysia';
+import { Fault } from '../../base/fault.ts';
+import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
+import type { Drover } from '../../core/drover.ts';
+import { pathOf, readFields, restOf } from '../intake.ts';
+import { eventFeed, loadFeed, logFeed } from './feeds.ts';
+import {
+  ErrorSchema,
+  FitSchema,
+  InstanceSchema,
+  InstancesSchema,
+  LoadBody,
+  ModelSchema,
+  ModelsSchema,
+  OpenSchema,
+  PinBody,
+  StopBody,
+} from './schema.ts';
+import { statusToWire } from './shape.ts';
+
+const json = (schema: TSchema) => ({ content: { 'application/json': { schema } } });
+const described = (summary: string, answer: TSchema, body: TSchema | null = null) => ({
+  tags: ['Drover'],
+  summary,
+  ...(body === null ? {} : { requestBody: { required: true, ...json(body) } }),
+  responses: {
+    200: { description: summary, ...json(answer) },
+    default: { description: 'Any failure.', ...json(ErrorSchema) },
+  },
+});
+
+export function droverRoutes(drover: Drover): AnyElysia {
+  return new Elysia({ name: 'drover', prefix: '/drover' })
+    .get('/status', () => statusToWire(drover.status()), { detail: described('How the server is', OpenSchema) })
+    .get('/models', () => ({ models: drover.models() }), { detail: described('All models', ModelsSchema) })
+    .get('/models/*', ({ request }) => drover.model(restOf(pathOf(request), '/drover/models/')), {
+      detail: described('One model, by id or alias', ModelSchema),
+    })
+    .post('/models/load', ({ request }) => load(drover, request), {
+      parse: 'none',
+      detail: described('Load a model; ?stream=true tells the progress as NDJSON', InstanceSchema, LoadBody),
+    })
+    .post('/models/stop', ({ request }) => stop(drover, request), {
+      parse: 'none',
+      detail: described('Stop a model, or all', InstancesSchema, StopBody),
+    })
+    .post('/models/pin', ({ request }) => pin(drover, request), {
+      parse: 'none',
+      detail: described('Keep a model loaded, or let it go', ModelSchema, PinBody),
+    })
+    .get('/fit', ({ request }) => fit(drover, request), {
+      detail: described('What a model would take, without loading it: ?model=&context=', FitSchema),
+    })
+    .get('/instances', () => ({ instances: drover.instances() }), {
+      detail: described('The processes of models', InstancesSchema),
+    })
+    .get('/verdicts', () => ({ verdicts: drover.verdicts() }), {
+      detail: described('What each load really did', OpenSchema),
+    })
+    .get('/events', ({ request }) => events(drover, request), {
+      detail: described('All events as SSE; Last-Event-ID replays', OpenSchema),
+    })
+    .get('/logs', ({ request }) => logs(drover, request), {
+      detail: described('Log lines as NDJSON: ?limit=&model=&follow=true', OpenSchema),
+    })
+    .get('/hardware', async () => drover.hardware(), { detail: described('The machine', OpenSchema) })
+    .get('/usage', ({ request }) => usage(drover, request), {
+      detail: described('Sums per model and the latest requests: ?limit=', OpenSchema),
+    })
+    .post('/reload', async () => ({ touched: await drover.reload() }), {
+      parse: 'none',
+      detail: described('Read the configuration again', OpenSchema),
+    })
+    .post('/rescan', ({ request }) => rescan(drover, request), {
+      parse: 'none',
+      detail: described('Look for models again', ModelsSchema),
+    });
+}
+
+/** A body of this shape. Throws `bad_request` that names the field. */
+async function bodyOf<S extends TSchema>(request: Request, schema: S): Promise<Static<S>> {
+  const fields = await readFields(request);
+  const wrong = Value.Errors(schema, fields).First();
+  if (wrong === undefined) return fields as Static<S>;
+  const field = wrong.path.slice(1) || 'body';
+  throw new Fault('bad_request', `"${field}" is not right: ${wrong.message.toLowerCase()}.`, {
+    details: { field },
+  });
+}
+
+const isTrue = (value: string | null): boolean => value !== null && /^(?:true|1|)$/i.test(value);
+const queryOf = (request: Request): URLSearchParams => new URL(request.url).searchParams;
+
+/** A whole number in a range. Throws `bad_request`. */
+function countIn(query: URLSearchParams, name: string, fallback: number, least: number, most: number): number {
+  const text = query.get(name);
+  if (text === null || text === '') return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Fault('bad_request', `"${name}" must be a whole number from ${least} to ${most}.`, {
+    details: { field: name },
+  });
+}
+
+async function load(drover: Drover, request: Request): Promise<unknown> {
+  const { model } = await bodyOf(request, LoadBody);
+  if (!isTrue(queryOf(request).get('stream'))) return drover.load(model, { signal: request.signal });
+  // An unknown name has its true status; what goes wrong later is the last line.
+  drover.model(model);
+  return new Response(
+    frameStream((signal) => loadFeed(drover, model, signal), {
+      signal: request.signal,
+      heartbeat: '\n',
+      onError: () => null,
+    }),
+    { headers: NDJSON_HEADERS },
+  );
+}
+
+async function stop(drover: Drover, request: Request): Promise<unknown> {
+  const { model, all, force } = await bodyOf(request, StopBody);
+  if (all === true) await drover.stopAll({ force: force === true });
+  else if (model !== undefined) await drover.stop(model, { force: force === true });
+  else throw new Fault('bad_request', 'Name a "model", or send "all": true.', { details: { field: 'model' } });
+  return { instances: drover.instances() };
+}
+
+async function pin(drover: Drover, request: Request): Promise<unknown> {
+  const { model, pinned } = await bodyOf(request, PinBody);
+  drover.setPinned(model, pinned !== false);
+  return drover.model(model);
+}
+
+async function fit(drover: Drover, request: Request): Promise<unknown> {
+  const query = queryOf(request);
+  const context = countIn(query, 'context', 0, 1, 100_000_000);
+  const name = query.get('model');
+  const model = name === null || name === '' ? drover.model(null).id : name;
+  return drover.fit(model, context === 0 ? {} : { contextTokens: context });
+}
+
+function events(drover: Drover, request: Request): Response {
+  const last = request.headers.get('last-event-id') ?? queryOf(request).get('after');
+  const after = last !== null && /^\d{1,15}$/.test(last) ? Number(last) : null;
+  return new Response(
+    frameStream((signal) => eventFeed(drover, after, signal), {
+      signal: request.signal,
+      heartbeat: sseComment('still here'),
+      onError: () => null,
+    }),
+    { headers: SSE_HEADERS },
+  );
+}
+
+function logs(drover: Drover, request: Request): Response {
+  const query = queryOf(request);
+  const limit = countIn(query, 'limit', 100, 0, 100_000);
+  const name = query.get('model');
+  const model = name === null || name === '' ? null : drover.model(name).id;
+  const isFollowed = isTrue(query.get('follow'));
+  return new Response(
+    frameStream((signal) => logFeed(drover, { limit, model, isFollowed }, signal), {
+      signal: request.signal,
+      // An empty line is no JSON value; readers of NDJSON skip it.
+      heartbeat: isFollowed ? '\n' : null,
+      onError: () => null,
+    }),
+    { headers: NDJSON_HEADERS },
+  );
+}
+
+function usage(drover: Drover, request: Request): unknown {
+  const limit = countIn(queryOf(request), 'limit', 50, 0, 10_000);
+  return { models: drover.usage(), requests: limit === 0 ? [] : drover.requests(limit) };
+}
+
+async function rescan(drover: Drover, request: Request): Promise<unknown> {
+  // The body is ignored, but its sender must not be kept waiting for somebody to read it.
+  await readFields(request);
+  await drover.rescan();
+  return { models: drover.models() };
+}

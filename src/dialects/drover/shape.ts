@@ -1,0 +1,32 @@
+// Our own API speaks the core's words; only errors and the version of an engine build need a shape. Pure.
+import { type Fault, statusOf } from '../../base/fault.ts';
+import type { DroverStatus } from '../../core/drover.ts';
+
+export interface WireError {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly blame: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  };
+}
+
+export const errorBody = (fault: Fault): WireError => ({
+  error: {
+    code: fault.kind,
+    message: fault.message,
+    hint: fault.hint ?? null,
+    blame: fault.blame,
+    details: fault.details,
+  },
+});
+
+/** Kinds that mean the request was wrong, not that it failed. */
+export const isCallersFault = (fault: Fault): boolean => statusOf(fault.kind) < 500;
+
+/** The set of flags is long and for the engine's own use. */
+export const statusToWire = (status: DroverStatus) => ({
+  ...status,
+  engine: status.engine === null ? null : { ...status.engine, flags: [...status.engine.flags] },
+});

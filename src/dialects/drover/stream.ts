@@ -1,0 +1,20 @@
+// The frames of our own streams: events as SSE, the progress of a load and log lines as NDJSON. Each ends once. Pure.
+import type { Told } from '../../base/bus.ts';
+import type { Fault } from '../../base/fault.ts';
+import { ndjsonText, sseText } from '../../base/frames.ts';
+import type { DroverEvent, Instance } from '../../core/vocabulary.ts';
+import { errorBody } from './shape.ts';
+
+/** `id` is the sequence, `event` the type, `data` the event with its time. */
+export const eventFrame = (told: Told<DroverEvent>): string =>
+  sseText({
+    id: told.sequence,
+    event: told.event.type,
+    data: JSON.stringify({ sequence: told.sequence, at: told.at, ...told.event }),
+  });
+
+export const progressFrame = (stage: string, detail: string | null): string => ndjsonText({ stage, detail });
+export const finishFrame = (instance: Instance): string => ndjsonText({ instance });
+export const failFrame = (fault: Fault): string => ndjsonText(errorBody(fault));
+type LogLine = Extract<DroverEvent, { type: 'log' }>['line'];
+export const logFrame = (line: LogLine): string => ndjsonText(line);

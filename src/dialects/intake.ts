@@ -1,0 +1,92 @@
+// Takes a request's body in: content type and size before any work, then bytes. It must never trust a Content-Length,
+// nor parse what only the engine needs.
+import { Fault } from '../base/fault.ts';
+import { type ScannedObject, scanObject } from '../base/json-scan.ts';
+
+const MIB = 1024 * 1024;
+/** Bodies that go to an engine. */
+export const INFERENCE_LIMIT_BYTES = 256 * MIB;
+/** All other bodies. */
+export const MANAGEMENT_LIMIT_BYTES = 10 * MIB;
+
+export const tooLarge = (limitBytes: number): Fault =>
+  new Fault('too_large', `The body is larger than ${Math.round(limitBytes / MIB)} MiB.`, {
+    details: { limitBytes },
+  });
+
+/** The length that the request announces, or null. Throws `too_large` before anything is read. */
+export function announcedLength(request: Request, limitBytes: number): number | null {
+  const text = request.headers.get('content-length');
+  if (text === null) return null;
+  const length = Number(text);
+  if (!Number.isSafeInteger(length) || length < 0) throw new Fault('bad_request', 'Content-Length is no length.');
+  if (length > limitBytes) throw tooLarge(limitBytes);
+  return length;
+}
+
+/** All bytes of the body. Throws `too_large`. */
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  if (announcedLength(request, limitBytes) !== null) return new Uint8Array(await request.arrayBuffer());
+  if (request.body === null) return new Uint8Array(0);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of request.body) {
+    length += piece.byteLength;
+    if (length > limitBytes) throw tooLarge(limitBytes);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
+/** Throws `unsupported_media_type` unless the request says that it carries JSON. */
+export function requireJson(request: Request): void {
+  const type = request.headers.get('content-type') ?? '';
+  if (type === 'application/json' || JSON_TYPE.test(type)) return;
+  throw new Fault('unsupported_media_type', 'The body must be JSON.', {
+    hint: 'Send "Content-Type: application/json".',
+  });
+}
+
+/** A JSON object of which only some top-level fields matter here. Throws 400, 413 and 415. */
+export async function readObject(
+  request: Request,
+  wanted: readonly string[],
+  limitBytes: number,
+): Promise<ScannedObject> {
+  requireJson(request);
+  return scanObject(await readBytes(request, limitBytes), wanted);
+}
+
+/** A small JSON object as a value; an empty body is an empty object. Throws 400, 413 and 415. */
+export async function readFields(request: Request): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await readBytes(request, MANAGEMENT_LIMIT_BYTES);
+  if (bytes.byteLength === 0) return {};
+  requireJson(request);
+  scanObject(bytes, []);
+  return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+}
+
+/** The path of a request, as it was sent. */
+export function pathOf(request: Request): string {
+  const { url } = request;
+  const start = url.indexOf('/', url.indexOf('//') + 2);
+  const query = url.indexOf('?', start);
+  return query === -1 ? url.slice(start) : url.slice(start, query);
+}
+
+/** Path and query of a request. */
+export const targetOf = (request: Request): string => {
+  const { url } = request;
+  return url.slice(url.indexOf('/', url.indexOf('//') + 2));
+};
+
+/** What follows `prefix` in the path, percent-decoded. Throws `bad_request`. */
+export function restOf(path: string, prefix: string): string {
+  try {
+    return decodeURIComponent(path.slice(prefix.length));
+  } catch {
+    throw new Fault('bad_request', 'The path is not valid percent-encoding.');
+  }
+}

@@ -1,0 +1,66 @@
+// The table of contents: which doors there are and in which order a request passes them.
+import { type AnyElysia, Elysia } from 'elysia';
+import { Upstream } from '../base/upstream.ts';
+import type { Drover } from '../core/drover.ts';
+import type { EngineTarget } from '../core/metrics-engines.ts';
+import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
+import { droverRoutes } from '../dialects/drover/routes.ts';
+import { pathOf } from '../dialects/intake.ts';
+import { openaiRoutes } from '../dialects/openai/routes.ts';
+import { Guard, type GuardOptions } from './guard.ts';
+import { pages } from './pages.ts';
+
+export interface AppOptions extends GuardOptions {
+  /** The engines that are ready now, for `/metrics`; absent: none are asked. */
+  readonly engineTargets?: () => readonly EngineTarget[];
+  /** Milliseconds after which a streaming request whose model still loads gets headers and comments. Default 15 000. */
+  readonly silenceMs?: number;
+}
+
+export function createApp(drover: Drover, options: AppOptions): AnyElysia {
+  const guard = new Guard(options);
+  const upstream = new Upstream();
+  const app = new Elysia({
+    name: 'drover-server',
+    // Bun's own router would answer before the guard has looked.
+    systemRouter: false,
+    nativeStaticResponse: false,
+    // Bodies that we read are checked by us; nothing is stripped.
+    normalize: false,
+  });
+  let routes: readonly KnownRoute[] | null = null;
+  app.onError(({ error, request }) => {
+    routes ??= app.routes.map(({ method, path }) => ({ method, path }));
+    const fault = faultOfThrown(error, request, routes);
+    if (fault.kind === 'internal')
+      drover.log.as('server').error(fault.message, { path: pathOf(request), cause: String(fault.cause ?? '') });
+    return faultResponse(fault, pathOf(request));
+  });
+  return app
+    .use(pages(drover.version, () => app))
+    .use(
+      openaiRoutes({
+        drover,
+        upstream,
+        silenceMs: options.silenceMs ?? 15_000,
+        engineTargets: options.engineTargets ?? (() => []),
+      }),
+    )
+    .use(droverRoutes(drover))
+    .wrap(guarded(guard));
+}
+
+type Fetch = (request: Request, server?: unknown) => Response | Promise<Response>;
+
+/** Elysia wraps anew for each request; one wrapped handler is enough. */
+function guarded(guard: Guard) {
+  let inner: Fetch | null = null;
+  let outer: Fetch | null = null;
+  return (handler: unknown): Fetch => {
+    if (outer === null || handler !== inner) {
+      inner = handler as Fetch;
+      outer = guard.wrap(inner);
+    }
+    return outer;
+  };
+}
