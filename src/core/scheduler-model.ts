@@ -54,6 +54,8 @@ export interface Model {
   /** Set while a stop waits for requests in flight: when it is forced. */
   leaveBy: number | null;
   isDraining: boolean;
+  /** Whom its first request waits for. */
+  waitingFor: string | null;
   readonly breaker: Breaker;
 }
 
@@ -68,6 +70,7 @@ export const newModel = (id: string, now: number, breaker: Breaker): Model => ({
   loadMs: null,
   leaveBy: null,
   isDraining: false,
+  waitingFor: null,
   breaker,
 });
 

@@ -13,7 +13,8 @@ export const crowdFault = (model: Model, rule: ModelRule, limit: number): Fault 
     details: { retryAfterSeconds: returnSeconds(model, rule) },
   });
 
-export function lateFault(ticket: Ticket, model: Model, rule: ModelRule, waitingFor: string | null): Fault {
+export function lateFault(ticket: Ticket, model: Model, rule: ModelRule): Fault {
+  const { waitingFor } = model;
   const seconds = Math.round((ticket.deadlineAt - ticket.arrivedAt) / 1000);
   return new Fault('unavailable', `${ticket.modelId} was not free within ${seconds} s: ${reason(model, waitingFor)}.`, {
     hint: 'Try again, or raise queueTimeout.',

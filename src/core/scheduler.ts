@@ -15,7 +15,7 @@ import {
   type Ticket,
   viewOf,
 } from './scheduler-model.ts';
-import { choose, type Fits, type Planner, type Reserve } from './scheduler-policy.ts';
+import { choose, type Planner, type Reserve } from './scheduler-policy.ts';
 import { closingFault, crowdFault, lateFault, unloadedFault } from './scheduler-refusals.ts';
 
 export interface SchedulerOptions<L> {
@@ -213,11 +213,12 @@ export class Scheduler<L> {
       if (!this.#queue.has(ticket)) continue;
       const model = this.#model(ticket.modelId);
       if (now >= ticket.deadlineAt) {
-        this.#refuse(ticket, lateFault(ticket, model, this.#rule(model.id), blockers.get(model.id) ?? null));
+        this.#refuse(ticket, lateFault(ticket, model, this.#rule(model.id)));
       } else if (model.state === 'ready') {
         if (this.#mayEnter(model, ticket, draining)) this.#grant(ticket, model);
       } else if (model.state === 'stopped' && !blockers.has(model.id)) {
-        blockers.set(model.id, this.#tryStart(ticket, model, now, { draining, claims }));
+        model.waitingFor = this.#tryStart(ticket, model, now, { draining, claims });
+        blockers.set(model.id, model.waitingFor);
       }
     }
     for (const model of this.#models.values()) {
@@ -273,7 +274,7 @@ export class Scheduler<L> {
       case 'wait':
         if (choice.claim !== null && this.#mayClaim(ticket, choice.blockers, now)) {
           pass.claims.set(model.id, choice.claim);
-          for (const id of choice.drains) pass.draining.add(id);
+          for (const id of choice.drains) if (now >= this.#servesUntil(this.#model(id))) pass.draining.add(id);
         }
         return choice.blockers[0] ?? null;
       case 'refuse':
@@ -292,6 +293,11 @@ export class Scheduler<L> {
     return blockers.length > 0 && blockers.every((id) => this.#model(id).state === 'stopping');
   }
 
+  /** What has just been loaded serves for a while before it drains: a swap must be worth its cost. */
+  #servesUntil(model: Model): number {
+    return model.state === 'ready' ? model.since + this.#patienceMs : Number.NEGATIVE_INFINITY;
+  }
+
   #leaveIfDue(model: Model, now: number): void {
     if (model.state !== 'ready') return;
     if (model.leaveBy !== null) {
@@ -304,14 +310,17 @@ export class Scheduler<L> {
 
   #nextMoment(now: number): number | null {
     const moments: number[] = [];
+    let isRoomWanted = false;
     for (const ticket of this.#queue.all()) {
       const model = this.#model(ticket.modelId);
       moments.push(ticket.deadlineAt);
       if (model.state !== 'stopped') continue;
+      isRoomWanted = true;
       moments.push(ticket.arrivedAt + this.#patienceMs, model.breaker.retryAt);
     }
     for (const model of this.#models.values()) {
       if (model.state === 'ready' && model.leaveBy !== null) moments.push(model.leaveBy);
+      if (isRoomWanted) moments.push(this.#servesUntil(model));
       const until = idleUntil(model, this.#rule(model.id));
       if (until !== null) moments.push(until);
     }
@@ -363,6 +372,7 @@ export class Scheduler<L> {
 
   #become(model: Model, state: Model['state']): void {
     model.state = state;
+    model.waitingFor = null;
     model.since = this.#effects.now();
     this.#changed(model);
   }
