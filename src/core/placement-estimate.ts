@@ -170,6 +170,7 @@ function deviceFixed(input: PlacementInput, candidate: Candidate, position: numb
   let compute = deviceComputeBytes(input.facts, {
     ...shape,
     deviceCount,
+    isFirstDevice: position === 0,
     isLastDevice: position === deviceCount - 1,
     gpuLayers: candidate.gpuLayers,
     cpuExpertLayers: candidate.cpuExpertLayers,
@@ -188,6 +189,7 @@ function deviceFixed(input: PlacementInput, candidate: Candidate, position: numb
     compute += deviceComputeBytes(input.draft, {
       ...shape,
       deviceCount: 1,
+      isFirstDevice: true,
       isLastDevice: true,
       gpuLayers: input.draft.blockCount + 1,
       cpuExpertLayers: 0,
@@ -206,6 +208,7 @@ function hostTake(input: PlacementInput, candidate: Candidate, part: Part): Devi
   let compute = hostComputeBytes(input.facts, {
     ...shape,
     isCpuOnly,
+    deviceCount: candidate.deviceIndexes.length,
     gpuLayers: isCpuOnly ? 0 : candidate.gpuLayers,
     cpuExpertLayers: candidate.cpuExpertLayers,
   });
@@ -219,6 +222,7 @@ function hostTake(input: PlacementInput, candidate: Candidate, part: Part): Devi
     compute += hostComputeBytes(input.draft, {
       ...shape,
       isCpuOnly,
+      deviceCount: Math.min(1, candidate.deviceIndexes.length),
       gpuLayers: isCpuOnly ? 0 : input.draft.blockCount + 1,
       cpuExpertLayers: 0,
     });
