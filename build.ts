@@ -57,7 +57,6 @@ export async function build(outfile: string, target: Target | null): Promise<voi
       ...(target === null ? {} : { target: target.bun }),
       outfile: temporary,
       assets: [join(ROOT, 'assets')],
-      execArgv: ['--no-orphans'],
       autoloadDotenv: false,
       autoloadBunfig: false,
       autoloadTsconfig: false,

@@ -5,3 +5,5 @@ const environment = process.env;
 environment.NODE_ENV ??= 'production';
 const { runCommandLine } = await import('./cli/command-line.ts');
 await runCommandLine(process.argv.slice(2));
+
+export {};

@@ -40,7 +40,7 @@ export function makeProgram(
     for (const [flags, help] of verb.options ?? []) command.option(flags, help);
     command.action(async (...given: unknown[]) => {
       const words = given.slice(0, -2) as Call['words'];
-      await onVerb(verb, words, command.optsWithGlobals());
+      await onVerb(verb, words, bySettingName(command.optsWithGlobals()));
     });
   }
   // `drover` alone is the first run: plan, confirm, serve.
@@ -49,7 +49,7 @@ export function makeProgram(
   program.option('-y, --yes', 'do not ask before the first download');
   program.action(async () => {
     const serve = VERBS.find((verb) => verb.name === 'serve');
-    if (serve !== undefined) await onVerb(serve, [], { ...program.opts(), isFirstRun: true });
+    if (serve !== undefined) await onVerb(serve, [], bySettingName(program.opts()));
   });
   return program;
 }
@@ -103,9 +103,28 @@ function addCommonOptions(command: Command): void {
 function addSettings(command: Command): void {
   for (const setting of Object.values(SETTINGS)) {
     if (setting.flag === null) continue;
-    const option = new Option(setting.flag, setting.help);
+    const isList = setting.flag.endsWith('...>');
+    const option = new Option(
+      setting.flag.replace('...>', '>'),
+      isList ? `${setting.help} (repeatable)` : setting.help,
+    );
+    // Not commander's variadic options: those swallow the words that follow.
+    if (isList) option.argParser((word: string, before: string[] | undefined) => [...(before ?? []), word]);
     if (setting.env !== null)
       option.helpGroup('Settings (each also a key of config.yaml and an environment variable DROVER_…):');
     command.addOption(option);
   }
+}
+
+/** `--models-folder` is the setting `modelsFolders`: options get the names that the configuration has. */
+function bySettingName(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const named: Record<string, unknown> = { ...options };
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    if (setting.flag === null) continue;
+    const attribute = new Option(setting.flag).attributeName();
+    if (attribute === name || !(attribute in named)) continue;
+    named[name] = named[attribute];
+    delete named[attribute];
+  }
+  return named;
 }

@@ -42,7 +42,7 @@ export const serve: Run = async (call) => {
 export async function startQuietly(call: Call): Promise<{ readonly client: ServerClient } & AsyncDisposable> {
   const quiet: Call = {
     ...call,
-    config: { ...call.config, settings: { ...call.config.settings, listen: '127.0.0.1:0', alsoListen: [] } },
+    config: { ...call.config, settings: { ...call.config.settings, listen: '127.0.0.1:0' } },
   };
   const running = await start(quiet, null);
   void running.core.drover.settleEngine().catch(() => undefined);
@@ -77,6 +77,7 @@ async function start(call: Call, sink: LogSink | null): Promise<Running> {
       corsOrigins: settings.corsOrigins,
       requiresKey: mustShowKey,
       acceptsKey: (presented: string) => keys.accepts(presented),
+      engineTargets: () => core.drover.engineTargets(),
     });
     const listener = await listen({ app, host: address.host, port: address.port });
     const server: ServerFile = {

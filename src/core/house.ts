@@ -25,6 +25,7 @@ import type {
 import type { EngineChoice } from './engine-choice.ts';
 import { Launcher } from './launcher.ts';
 import type { CustomCommands } from './loading.ts';
+import type { EngineTarget } from './metrics-engines.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
 import { rulesOf } from './rules.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
@@ -56,16 +57,7 @@ export interface HouseOptions {
 }
 
 /** Settings that only a new start can take up. */
-const NEEDS_RESTART = [
-  'listen',
-  'alsoListen',
-  'hostNames',
-  'corsOrigins',
-  'engine',
-  'backend',
-  'auth',
-  'requireApiKey',
-] as const;
+const NEEDS_RESTART = ['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'auth', 'requireApiKey'] as const;
 
 export class House implements Drover {
   readonly version: string;
@@ -146,6 +138,17 @@ export class House implements Drover {
   /** The last lines of a model's engine, oldest first. */
   engineLines(name: string, limit: number): readonly string[] {
     return this.#dispatch.instances.recentLines(this.#find(name).id, limit);
+  }
+
+  /** Where the ready engines answer, for metrics; takes no lease. */
+  engineTargets(): readonly EngineTarget[] {
+    const { instances } = this.#dispatch;
+    return instances.ids().flatMap((modelId) => {
+      const running = instances.get(modelId);
+      if (running === null || running.ready === null || running.decision.placement === null) return [];
+      const { apiKey } = running.decision.spec;
+      return [{ modelId, baseUrl: running.ready.baseUrl, headers: authorization(apiKey) }];
+    });
   }
 
   async acquire(name: string | null, options: AcquireOptions = {}): Promise<Lease> {
@@ -281,7 +284,7 @@ export class House implements Drover {
     return {
       modelId: model.id,
       baseUrl: place.ready.baseUrl,
-      headers: place.apiKey === null ? {} : { authorization: `Bearer ${place.apiKey}` },
+      headers: authorization(place.apiKey),
       upstreamModel: entry.useModelName ?? null,
       strippedFields:
         stripped === ''
@@ -345,3 +348,6 @@ export class House implements Drover {
     return this.#launcher.heldBy(this.#dispatch.instances);
   }
 }
+
+const authorization = (apiKey: string | null): Record<string, string> =>
+  apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };

@@ -1,6 +1,7 @@
 // `bun run bench [NAME…]`: measures side by side in one run and prints a Markdown table. Figures, not tests: it fails only when it breaks.
 import { cpus, release, totalmem } from 'node:os';
 import { build, hostBinary, install } from '../../build.ts';
+import type { Figure } from './measure.ts';
 
 install();
 const { ensureTestEngine } = await import('../fixtures/engine-setup.ts');
@@ -11,7 +12,11 @@ const { benchServing } = await import('./serving.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
 
-const benches = { serving: benchServing, scan: benchGgufScan, rescan: benchLibraryRescan };
+const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  serving: benchServing,
+  scan: benchGgufScan,
+  rescan: benchLibraryRescan,
+};
 const asked = process.argv.slice(2);
 console.log(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} threads, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Bun ${Bun.version}\n`,
