@@ -1,10 +1,13 @@
 // Opens a GGUF file on disk and reads its facts: header only, through one reused buffer. It must never map the file (a mapping of
 // a file that shrinks kills the process) nor leave a descriptor open.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode, Fault, toFault } from '../base/fault.ts';
 import { factsOf, type ModelFacts } from '../gguf/facts.ts';
 import { type ByteSource, type GgufHeader, readHeader } from '../gguf/reader.ts';
+
+// Opening a named pipe would wait for a writer for ever; Windows has no such flag.
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 let buffer = new Uint8Array(256 * 1024);
 
@@ -23,7 +26,7 @@ export function readGgufHeader(path: string): GgufHeader {
 function withSource<Result>(path: string, use: (source: ByteSource) => Result): Result {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openSync(path, OPEN_FLAGS);
   } catch (thrown) {
     throw faultOf(thrown, path);
   }

@@ -359,6 +359,12 @@ describe('hostile headers', () => {
       [`a tensor of ${length} × ${length}`, oneTensor([length, length]), /t0|"t0"|cut/],
       [`a tensor at ${length}`, oneTensor([8n], 0, length), /t0|cut/],
     ]),
+    [
+      'a last string that ends behind the file',
+      raw((put) => put.u64(0n).u64(1n).text('a.key').u32(9).u32(8).u64(1n).u64(100_000n), 0),
+      /"a.key" at byte \d+: the file is cut/,
+    ],
+    ['an offset that would be rounded', oneTensor([8n], 0, 2n ** 53n + 32n), /t0.*beyond any file/],
     ['a value of an unknown type', oneKey(13, () => {}), /value type 13/],
     ['an array of an unknown type', oneKey(9, (put) => put.u32(99).u64(1n)), /value type 99/],
     [
