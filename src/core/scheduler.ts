@@ -113,10 +113,10 @@ export class Scheduler<L> {
     this.#advance();
   }
 
-  /** The child is gone after a stop. */
+  /** The child is gone after a stop. Said twice (a stop and a forced one) it counts once, also if a new load has begun. */
   stopped(modelId: string): void {
     const model = this.#model(modelId);
-    if (model.state === 'stopped') return;
+    if (model.state !== 'stopping') return;
     this.#gone(model, null);
     this.#advance();
   }

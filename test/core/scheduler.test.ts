@@ -336,6 +336,17 @@ describe('leaving', () => {
     expect(m.scheduler.view('a')).toMatchObject({ state: 'stopped', failure: null });
   });
 
+  test('the end of two stops of one child does not end its successor', () => {
+    const m = machine({ a: { size: 5 } });
+    m.ask('a');
+    m.ready('a');
+    m.allowingStops(() => m.scheduler.unload('a', { force: true, drainMs: 0 }));
+    m.ask('a');
+    m.gone('a');
+    m.scheduler.stopped('a');
+    expect(m.scheduler.view('a').state).toBe('starting');
+  });
+
   test('closing drains, refuses, forces', () => {
     const m = machine({ a: { size: 5 }, b: { size: 5 } });
     const busy = m.ask('a');
