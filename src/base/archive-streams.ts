@@ -4,6 +4,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { XzReadableStream } from 'xz-decompress';
 import { badArchive } from './archive-intake.ts';
+import { Fault } from './fault.ts';
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
 
@@ -41,6 +42,7 @@ export async function* decompress(
   try {
     yield* compression === 'xz' ? throughXz(source) : throughZlib(source, compression);
   } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw badArchive(`The archive's ${compression} data is damaged or cut (${reason}).`, undefined, thrown);
   }

@@ -44,7 +44,8 @@ export async function extractArchive(
 ): Promise<readonly string[]> {
   const goal = resolve(folder);
   const parent = dirname(goal);
-  const staging = join(parent, `.${basename(goal)}.${randomBytes(6).toString('hex')}${UNPACKING_SUFFIX}`);
+  const hidden = basename(goal).replace(/^\.?/, '.');
+  const staging = join(parent, `${hidden}.${randomBytes(6).toString('hex')}${UNPACKING_SUFFIX}`);
   try {
     const { size } = await stat(archivePath).catch(() => {
       throw new Fault('not_found', `There is no archive at ${archivePath}.`);

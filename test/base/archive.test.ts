@@ -138,7 +138,7 @@ describe('what is honest is unpacked', () => {
     const first = place(tar([{ name: 'a', content: '1' }]));
     mkdirSync(first.folder);
     expect(await extractArchive(first.file, first.folder)).toEqual(['a']);
-    expect(extractArchive(first.file, first.folder)).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(extractArchive(first.file, first.folder)).rejects.toMatchObject({ kind: 'conflict' });
     const second = place(tar([{ name: 'sub/b', content: '2' }]));
     await extractArchive(second.file, first.folder, { isMerged: true });
     expect(readdirSync(first.folder).sort()).toEqual(['a', 'sub']);
@@ -148,7 +148,9 @@ describe('what is honest is unpacked', () => {
         { name: 'a', content: 'evil' },
       ]),
     );
-    expect(extractArchive(third.file, first.folder, { isMerged: true })).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(extractArchive(third.file, first.folder, { isMerged: true })).rejects.toMatchObject({
+      kind: 'conflict',
+    });
     expect(readFileSync(join(first.folder, 'a'), 'utf8')).toBe('1');
     expect(readdirSync(first.home).sort()).toEqual(['archive', 'out']);
   });
@@ -308,7 +310,7 @@ describe('what is hostile is refused, and nothing is left', () => {
       ]),
     );
     const isCaseBlind = existsSync(join(root.toUpperCase()));
-    if (isCaseBlind) expect(extractArchive(file, folder)).rejects.toMatchObject({ kind: 'unprocessable' });
+    if (isCaseBlind) await expect(extractArchive(file, folder)).rejects.toMatchObject({ kind: 'unprocessable' });
     else expect(await extractArchive(file, folder)).toEqual(['A', 'a']);
   });
 
@@ -387,6 +389,21 @@ describe('leaving', () => {
     expect(await refused(tar(build), { signal: between.signal, select })).toBe('cancelled: enough');
   });
 
+  test('killed in the middle: the goal is not there, and the next time it is whole', async () => {
+    const { file, folder, home } = place(tar(build));
+    const script = `
+      const { extractArchive } = await import(${JSON.stringify(join(import.meta.dir, '../../src/base/archive.ts'))});
+      await extractArchive(${JSON.stringify(file)}, ${JSON.stringify(folder)}, {
+        select: (name) => (name.endsWith('empty') ? process.kill(process.pid, 'SIGKILL') : name),
+      });`;
+    const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'ignore', stderr: 'ignore' });
+    await child.exited;
+    expect(child.signalCode).toBe('SIGKILL');
+    expect(existsSync(folder)).toBe(false);
+    expect(readdirSync(home).filter((name) => name.endsWith(UNPACKING_SUFFIX))).toHaveLength(1);
+    expect(await extractArchive(file, folder)).toHaveLength(5);
+  });
+
   test('while it works only a hidden folder with a known ending is there; no archive is not_found', async () => {
     const { file, folder, home } = place(tar(build));
     let seen: string[] = [];
@@ -399,6 +416,6 @@ describe('leaving', () => {
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatch(new RegExp(`^\\.out\\.[0-9a-f]+\\${UNPACKING_SUFFIX}$`));
     expect(lstatSync(folder).isDirectory()).toBe(true);
-    expect(extractArchive(join(home, 'none'), folder)).rejects.toMatchObject({ kind: 'not_found' });
+    await expect(extractArchive(join(home, 'none'), folder)).rejects.toMatchObject({ kind: 'not_found' });
   });
 });

@@ -82,6 +82,7 @@ export async function fetchClosure(
     rmSync(file, { force: true });
   }
   const closure = resolveClosure(wanted.roots, table);
+  if ('packages' in closure) for (const stanza of closure.packages) poolUrl(archive, stanza);
   writeFileAtomically(cached, JSON.stringify(closure));
   return closure;
 }
