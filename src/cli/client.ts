@@ -71,14 +71,24 @@ export async function requireServer(paths: Paths): Promise<ServerClient> {
   throw new Fault('unavailable', `No Drover runs on ${paths.data}.`, { hint: 'Start it with "drover serve".' });
 }
 
+/** An error as our native API writes it. */
+export interface WireError {
+  readonly code?: string;
+  readonly message: string;
+  readonly hint?: string | null;
+  readonly details?: Record<string, unknown>;
+}
+
+export function faultOfError(error: WireError, fallback: FaultKind): Fault {
+  const kind = KNOWN_KINDS.has(error.code ?? '') ? (error.code as FaultKind) : fallback;
+  return new Fault(kind, error.message, { hint: error.hint ?? undefined, details: error.details });
+}
+
 async function faultOf(response: Response): Promise<Fault> {
   const text = await response.text();
   try {
-    const { error } = JSON.parse(text) as {
-      error: { code?: string; message: string; hint?: string | null; details?: Record<string, unknown> };
-    };
-    const kind = KNOWN_KINDS.has(error.code ?? '') ? (error.code as FaultKind) : kindOf(response.status);
-    return new Fault(kind, error.message, { hint: error.hint ?? undefined, details: error.details });
+    const { error } = JSON.parse(text) as { error: WireError };
+    return faultOfError(error, kindOf(response.status));
   } catch {
     return new Fault(kindOf(response.status), `The server answered ${response.status}: ${text.slice(0, 200)}`);
   }

@@ -48,17 +48,30 @@ export async function tellPlan(core: OpenedCore): Promise<void> {
       ? `  engine    none: ${status.engineFailure ?? 'not settled yet'}`
       : `  engine    llama.cpp ${status.engine.version}, ${status.engine.backend}, from ${status.engine.source}`,
   );
-  const models = core.drover.models();
-  const usable = models.filter((model) => model.failure === null);
-  const isProbeOnly = usable.length === 1 && usable[0]?.id === 'drover-probe';
-  if (isProbeOnly) {
-    tell('  models    none found; the tiny `drover-probe` stands in, so that you can try the API (it talks nonsense)');
-    tell('            put a GGUF file into a folder and name it: drover serve --models-folder DIR');
+  const usable = usableModels(core);
+  if (isProbeOnly(core)) {
+    tell(`  models    none found; ${PROBE_WORDS}`);
+    tell(`            ${MODELS_HINT}`);
   } else {
     const names = usable.slice(0, 4).map((model) => model.id);
     tell(`  models    ${usable.length}: ${names.join(', ')}${usable.length > names.length ? ', …' : ''}`);
   }
   tell(`  address   ${status.urls.join(', ')}\n`);
+}
+
+/** On every later start: nothing but the probe to serve is worth a line. */
+export function warnWithoutModels(core: OpenedCore): void {
+  if (isProbeOnly(core)) core.log.warn(`no model found; ${PROBE_WORDS}`, { hint: MODELS_HINT });
+}
+
+const PROBE_WORDS = 'the tiny drover-probe stands in, so that the API can be tried (it talks nonsense)';
+const MODELS_HINT = 'Put a GGUF file into a folder and name it: drover serve --models-folder DIR';
+
+const usableModels = (core: OpenedCore) => core.drover.models().filter((model) => model.failure === null);
+
+function isProbeOnly(core: OpenedCore): boolean {
+  const usable = usableModels(core);
+  return usable.length === 1 && usable[0]?.id === 'drover-probe';
 }
 
 export function hardwareLines(snapshot: Snapshot): string[] {

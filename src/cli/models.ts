@@ -3,7 +3,7 @@
 import { Fault } from '../base/fault.ts';
 import type { FitReport, ModelView } from '../core/drover.ts';
 import type { Instance } from '../core/vocabulary.ts';
-import { findServer, jsonLines, requireServer } from './client.ts';
+import { faultOfError, findServer, jsonLines, requireServer, type WireError } from './client.ts';
 import type { Call, Run } from './command-line.ts';
 import { withModels } from './offline.ts';
 import {
@@ -100,7 +100,7 @@ interface LoadLine {
   readonly stage?: string;
   readonly detail?: string | null;
   readonly instance?: Instance;
-  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string | null };
+  readonly error?: WireError;
 }
 
 export const load: Run = async (call) => {
@@ -109,8 +109,7 @@ export const load: Run = async (call) => {
   const startedAt = performance.now();
   const response = await client.send('POST', '/drover/models/load?stream=true', { model: word }, call.signal);
   for await (const line of jsonLines<LoadLine>(response)) {
-    if (line.error !== undefined)
-      throw new Fault('bad_gateway', line.error.message, { hint: line.error.hint ?? undefined });
+    if (line.error !== undefined) throw faultOfError(line.error, 'bad_gateway');
     if (line.stage !== undefined && !call.isJson) tell(`  ${line.stage}${line.detail ? `: ${line.detail}` : ''}`);
     if (line.instance === undefined) continue;
     if (call.isJson) printJson(line.instance);

@@ -10,7 +10,7 @@ import { createApp } from '../server/app.ts';
 import { isLoopback, type Listener, listen, parseAddress } from '../server/listen.ts';
 import { ServerClient, type ServerFile } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { announce, confirmFirstRun, tellPlan } from './first-run.ts';
+import { announce, confirmFirstRun, tellPlan, warnWithoutModels } from './first-run.ts';
 import { type OpenedCore, openCore } from './offline.ts';
 import { tell } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -127,6 +127,7 @@ async function settle(core: OpenedCore, isFirstRun: boolean): Promise<void> {
   core.library.watch();
   await settled;
   if (isFirstRun) await tellPlan(core);
+  else warnWithoutModels(core);
   core.drover.preload();
 }
 

@@ -68,7 +68,10 @@ export function readConfig(path: string): { readonly source: string; readonly pa
 /** Sets (or with `undefined` removes) one value by its path; comments elsewhere stay as they are. */
 export function editConfig(source: string, fileName: string, path: readonly string[], value: unknown): string {
   const { document } = parseConfig(source, fileName);
+  const before = document.getIn(path, true);
   if (value === undefined) document.deleteIn(path);
+  // A scalar keeps its node, and with it the comment behind it.
+  else if (isScalar(before) && (typeof value !== 'object' || value === null)) before.value = value;
   else document.setIn(path, document.createNode(value));
   const edited = document.toString({ lineWidth: 0 });
   parseConfig(edited, fileName);
