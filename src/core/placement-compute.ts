@@ -135,7 +135,7 @@ export function deviceComputeBytes(facts: ModelFacts, shape: DeviceComputeShape)
   const borrowing = isWhole || !shape.isFirstDevice ? 0 : borrowingBytes(facts, shape, widths);
   const block = Math.max(blockBytes(facts, widths), borrowing, shape.isLastDevice ? widths.logits : 0);
   const streams = (isPipelined ? PIPELINE_COPIES * (shape.isFirstDevice ? 4 : 3) : 4) * widths.stream;
-  const copies = isPipelined ? PIPELINE_COPIES * widths.mask + 1.25 * widths.recurrent : widths.mask;
+  const copies = isPipelined ? PIPELINE_COPIES * widths.mask + 1.4 * widths.recurrent : widths.mask;
   return Math.ceil(SLACK_RATIO * (streams + copies + block) + SLACK_BYTES);
 }
 

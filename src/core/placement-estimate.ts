@@ -54,6 +54,8 @@ export interface Candidate {
   /** Experts of the first N blocks in RAM. */
   readonly cpuExpertLayers: number;
   readonly isProjectorOffloaded: boolean;
+  /** Rows of logits per pass; a server asks for one per slot, which is the default. */
+  readonly outputTokens?: number;
 }
 
 export interface Layout {
@@ -84,6 +86,13 @@ export function cacheShapeOf(candidate: Candidate): CacheShape {
 /** Weights of the output layer: its own, or a second copy of the token embedding where the two are tied. */
 export const outputWeightBytes = (facts: ModelFacts): number =>
   facts.outputBytes > 0 ? facts.outputBytes : facts.isCausal ? facts.tokenEmbeddingBytes : 0;
+
+/** Types that the CPU backend uses as they lie in the file; others it may copy into an order of its own. */
+const UNPACKED = /^(F32|F16|BF16)$/;
+
+/** The output layer in main memory: a tied one lies in the token embedding, unless it is copied for speed. */
+const hostOutputBytes = (facts: ModelFacts): number =>
+  facts.outputBytes === 0 && UNPACKED.test(facts.quantization) ? 0 : outputWeightBytes(facts);
 
 /** Architectures whose tensors outside of the blocks are per-layer embeddings, which stay in main memory. */
 const EMBEDS_PER_LAYER = /^gemma(3n|4)/;
@@ -149,7 +158,7 @@ function unitsOf(facts: ModelFacts, candidate: Candidate): Units {
   const other = EMBEDS_PER_LAYER.test(facts.architecture) ? 0 : facts.otherBytes;
   if (other === 0) host.weight += facts.otherBytes;
   if (isOffloaded) units.push({ weight: outputWeightBytes(facts) + other, kv: 0 });
-  else host.weight += facts.outputBytes + other;
+  else host.weight += hostOutputBytes(facts) + other;
   return { units, host };
 }
 
@@ -164,7 +173,7 @@ const NOTHING: Fixed = { weight: 0, kv: 0, compute: 0, overhead: 0 };
 /** What a device holds however many layers it gets. Projector and draft model lie on the first one. */
 function deviceFixed(input: PlacementInput, candidate: Candidate, position: number, deviceCount: number): Fixed {
   const device = input.devices[candidate.deviceIndexes[position] ?? 0];
-  const shape = { ...cacheShapeOf(candidate), outputTokens: candidate.slotCount };
+  const shape = { ...cacheShapeOf(candidate), outputTokens: candidate.outputTokens ?? candidate.slotCount };
   let weight = 0;
   let kv = 0;
   let compute = deviceComputeBytes(input.facts, {
@@ -202,7 +211,7 @@ function deviceFixed(input: PlacementInput, candidate: Candidate, position: numb
 const projectorComputeBytes = (projector: ModelFacts): number => projector.weightBytes;
 
 function hostTake(input: PlacementInput, candidate: Candidate, part: Part): DeviceTake {
-  const shape = { ...cacheShapeOf(candidate), outputTokens: candidate.slotCount };
+  const shape = { ...cacheShapeOf(candidate), outputTokens: candidate.outputTokens ?? candidate.slotCount };
   const isCpuOnly = candidate.deviceIndexes.length === 0;
   let { weight, kv } = part;
   let compute = hostComputeBytes(input.facts, {
@@ -217,7 +226,9 @@ function hostTake(input: PlacementInput, candidate: Candidate, part: Part): Devi
     compute += projectorComputeBytes(input.projector);
   }
   if (input.draft !== null && input.draft !== undefined) {
-    weight += isCpuOnly ? input.draft.weightBytes : input.draft.tokenEmbeddingBytes;
+    weight += isCpuOnly
+      ? input.draft.weightBytes - input.draft.outputBytes + hostOutputBytes(input.draft)
+      : input.draft.tokenEmbeddingBytes;
     if (isCpuOnly) kv += kvBytes(input.draft, shape);
     compute += hostComputeBytes(input.draft, {
       ...shape,

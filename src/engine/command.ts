@@ -157,6 +157,9 @@ function addPlan(list: ArgumentList, plan: LaunchPlan): void {
 
 function addDraft(list: ArgumentList, draft: string, plan: LaunchPlan): void {
   if (!list.add(['--spec-draft-model', '--model-draft', '-md'], draft)) return;
+  const [first] = plan.devices;
+  // All of it on one device, where placement counts it.
+  if (first !== undefined) list.add(['--spec-draft-device', '--device-draft', '-devd'], first);
   list.add(['--spec-type'], 'draft-simple');
   list.add(
     ['--spec-draft-ngl', '--n-gpu-layers-draft', '--gpu-layers-draft', '-ngld'],
@@ -171,12 +174,15 @@ const isGiven = (value: string | null | undefined): value is string => typeof va
 // The engine reads a comma as "and also this name".
 const withoutCommas = (name: string): string => name.replaceAll(',', '_');
 
+/** Options of the plan that the tool has no use for or does not know. It counts one cache per slot. */
+const SERVER_ONLY = new Set(['--fit', '-fit', '--kv-unified', '-kvu', '--no-kv-unified', '-no-kvu']);
+
 /**
  * argv of `llama-fit-params` that prints what this plan would take, one line per device: `NAME model context compute`
  * in MiB, `Host` last. It reads metadata only. Its options are those of the build at hand.
  */
-export function fitToolArgvFor(input: Pick<CommandInput, 'flags' | 'launch' | 'plan' | 'files'>): string[] {
-  const list = new ArgumentList(new Set([...input.flags].filter((name) => name !== '--fit' && name !== '-fit')));
+export function toolArgvFor(input: Pick<CommandInput, 'flags' | 'launch' | 'plan' | 'files'>): string[] {
+  const list = new ArgumentList(new Set([...input.flags].filter((name) => !SERVER_ONLY.has(name))));
   list.must(['--model', '-m'], input.files.model);
   addPlan(list, input.plan);
   list.items.push('--fit-print', 'on');
