@@ -89,6 +89,8 @@ export interface ModelFacts {
   readonly tokenEmbeddingBytes: number;
   readonly outputBytes: number;
   readonly otherBytes: number;
+  /** Of `otherBytes`: what belongs to the input layer and so stays on the host (per-layer embeddings, positions, token types). */
+  readonly inputBytes: number;
   /** `{arch}.pooling_type`: 0 none, 1 mean, 2 cls, 3 last, 4 rank; null where absent. */
   readonly poolingType: number | null;
   readonly isCausal: boolean;
@@ -118,6 +120,8 @@ export interface FileFacts {
 
 /** llama.cpp itself takes 512. */
 const MAX_LAYERS = 1024;
+/** Tensors that llama.cpp loads with the input layer (`LLM_TENSOR_LAYER_INPUT`), `token_embd` apart. */
+const INPUTS = /^(per_layer_token_embd|position_embd|token_types)\./;
 const EXPERTS = /\.ffn_(up|down|gate|gate_up)_(ch)?exps(\.|$)/;
 
 /** The meaning of one file's header. Throws a Fault `unprocessable` where its counts are beyond any model. */
@@ -181,6 +185,7 @@ export function factsOf(header: GgufHeader, file: FileFacts): ModelFacts {
     tokenEmbeddingBytes: weights.tokenEmbedding,
     outputBytes: weights.output,
     otherBytes: weights.other,
+    inputBytes: weights.input,
     poolingType,
     isCausal,
     chatTemplate: chatTemplateOf(keys),
@@ -232,6 +237,7 @@ export function mergeShards(shards: readonly ModelFacts[]): ModelFacts {
     tokenEmbeddingBytes: sum((shard) => shard.tokenEmbeddingBytes),
     outputBytes: sum((shard) => shard.outputBytes),
     otherBytes: sum((shard) => shard.otherBytes),
+    inputBytes: sum((shard) => shard.inputBytes),
   };
 }
 
@@ -242,11 +248,12 @@ interface Weights {
   readonly tokenEmbedding: number;
   readonly output: number;
   readonly other: number;
+  readonly input: number;
 }
 
 function weightsOf(header: GgufHeader, blockCount: number): Weights {
   const layers = Array.from({ length: blockCount }, () => ({ weightBytes: 0, expertBytes: 0, largestTensorBytes: 0 }));
-  const sums = { total: 0, parameterCount: 0, tokenEmbedding: 0, output: 0, other: 0 };
+  const sums = { total: 0, parameterCount: 0, tokenEmbedding: 0, output: 0, other: 0, input: 0 };
   for (const tensor of header.tensors) {
     const bytes = Math.ceil(tensor.bytes / header.alignment) * header.alignment;
     sums.total += bytes;
@@ -261,7 +268,10 @@ function weightsOf(header: GgufHeader, blockCount: number): Weights {
       if (EXPERTS.test(tensor.name)) layer.expertBytes += bytes;
     } else if (tensor.name.startsWith('token_embd.')) sums.tokenEmbedding += bytes;
     else if (tensor.name.startsWith('output.')) sums.output += bytes;
-    else sums.other += bytes;
+    else {
+      sums.other += bytes;
+      if (INPUTS.test(tensor.name)) sums.input += bytes;
+    }
   }
   return { ...sums, layers };
 }

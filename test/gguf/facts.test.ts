@@ -116,6 +116,14 @@ describe('bytes', () => {
     expect(factsOfShape('llama with GQA').tokenEmbeddingBytes).toBe(32 * 16 * 2);
   });
 
+  test('what stays on the host with the input layer is told apart', () => {
+    const facts = factsOfBytes(tinyBert());
+    // token_types 64 × 2 and position_embd 64 × 512, F32.
+    expect(facts.inputBytes).toBe(64 * 2 * 4 + 64 * 512 * 4);
+    expect(facts.otherBytes).toBe(facts.inputBytes + 2 * 64 * 4);
+    expect(factsOfBytes(tinyLlama()).inputBytes).toBe(0);
+  });
+
   test('experts are counted apart within their layer', () => {
     const facts = factsOfShape('gpt-oss with experts');
     const one = 32 * 8 * 4;
