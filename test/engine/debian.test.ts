@@ -367,6 +367,12 @@ describe('an archive that somebody has altered', () => {
     expect(fault.message).toContain('another content');
     expect(readdirSync(it.folder)).toEqual([]);
     expect(readdirSync(it.cacheFolder).filter((name) => name.includes('libllama0_'))).toEqual([]);
+    // What had come well is not asked for again.
+    const before = it.server.requests.length;
+    await faultOf(it.install());
+    const again = it.server.requests.slice(before).map((request) => request.path.split('/').at(-1) ?? '');
+    expect(again).toContain('libllama0_0.7.0+dfsg-2_amd64.deb');
+    expect(again).not.toContain('libc6_2.43-7_amd64.deb');
   });
 
   test('a well signed package with a hostile entry', async () => {

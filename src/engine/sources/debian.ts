@@ -1,9 +1,11 @@
 // Engines from Debian's archive: packages unpacked into one flat folder with their own loader, so that they run on any
 // Linux without root or dpkg. What vouches for a file is Debian's signature, never the way it came by.
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { extractArchive } from '../../base/archive.ts';
+import { readRange } from '../../base/archive-streams.ts';
 import { Fault } from '../../base/fault.ts';
 import { downloadFile } from '../../base/http.ts';
 import type { Backend } from '../build.ts';
@@ -74,6 +76,8 @@ const driverFolders = (triplet: string): readonly string[] => [
 
 const PARALLEL_DOWNLOADS = Math.min(4, Math.max(2, cpus().length));
 
+const CACHE_MS = 14 * 24 * 60 * 60 * 1000;
+
 /** Builds of Debian testing and unstable, for Linux on x64 and arm64. */
 export function createDebianSource(options: DebianOptions = {}): SourceDriver {
   const archive = debianArchive(options);
@@ -143,6 +147,10 @@ export async function fetchPackages(
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const { name, url, sizeBytes, sha256 } = file;
       if (sha256 === null) throw new Fault('internal', `The package ${name} has no digest.`);
+      if (await holds(pathOf(file), sha256)) {
+        done.set(name, sizeBytes ?? 0);
+        continue;
+      }
       await downloadFile(url, pathOf(file), {
         sha256,
         sizeBytes,
@@ -173,8 +181,27 @@ export async function fetchPackages(
     }
     onProgress?.({ stage: 'unpack', name: '', doneBytes: totalBytes, totalBytes });
   } finally {
-    // A finished one is dropped, a partial one (`.part`) stays for the next try.
-    for (const file of files) rmSync(pathOf(file), { force: true });
+    sweepPackages(options.cacheFolder);
+  }
+  // After a failure they stay, so that the next try has only the rest to fetch.
+  for (const file of files) rmSync(pathOf(file), { force: true });
+}
+
+async function holds(path: string, sha256: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  const hash = createHash('sha256');
+  for await (const chunk of readRange(path, 0, statSync(path).size)) hash.update(chunk);
+  return hash.digest('hex') === sha256;
+}
+
+/** Drops what earlier tries left and nobody came back for. */
+function sweepPackages(cacheFolder: string): void {
+  if (!existsSync(cacheFolder)) return;
+  for (const name of readdirSync(cacheFolder)) {
+    if (!/^(debian-[0-9a-f]{32}\.|[0-9a-f]{16}-.+\.deb)/.test(name)) continue;
+    const path = join(cacheFolder, name);
+    const info = statSync(path, { throwIfNoEntry: false });
+    if (info !== undefined && Date.now() - info.mtimeMs > CACHE_MS) rmSync(path, { force: true });
   }
 }
 
