@@ -4,6 +4,7 @@ import type { Bus } from '../base/bus.ts';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { Migration, Store } from '../base/store.ts';
+import { Latch, untilAborted } from '../base/sync.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Engines } from '../engine/install.ts';
 import type { ChildRecords } from '../engine/process.ts';
@@ -73,6 +74,8 @@ export class House implements Drover {
   #settings: Settings;
   #urls: readonly string[] = [];
   #isClosing = false;
+  /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
+  readonly #scanned = new Latch();
 
   constructor(options: HouseOptions) {
     this.#options = options;
@@ -152,6 +155,7 @@ export class House implements Drover {
   }
 
   async acquire(name: string | null, options: AcquireOptions = {}): Promise<Lease> {
+    if (!this.#scanned.isSettled) await untilAborted(this.#scanned.promise, options.signal);
     const model = this.#find(name);
     // A ready model needs no look at engine or memory.
     if (this.#dispatch.instances.get(model.id)?.ready == null) await this.#prepare(model, options);
@@ -159,6 +163,7 @@ export class House implements Drover {
   }
 
   async load(name: string, options: AcquireOptions = {}): Promise<Instance> {
+    await untilAborted(this.#scanned.promise, options.signal);
     const model = this.#find(name);
     await this.#prepare(model, options);
     await this.#dispatch.tickets.load(model.id, options);
@@ -181,6 +186,7 @@ export class House implements Drover {
   }
 
   async fit(name: string, options: FitOptions = {}): Promise<FitReport> {
+    await this.#scanned.promise;
     const model = this.#find(name);
     await this.#options.choice.ensure();
     await this.#launcher.measure();
@@ -253,7 +259,16 @@ export class House implements Drover {
   }
 
   async rescan(): Promise<void> {
-    await this.#options.library.scan();
+    try {
+      await this.#options.library.scan();
+    } finally {
+      this.#scanned.open();
+    }
+  }
+
+  /** Resolves when the models have been looked for once. */
+  scanned(): Promise<void> {
+    return this.#scanned.promise;
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
