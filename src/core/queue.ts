@@ -28,13 +28,15 @@ export class Queue {
     return this.all().filter((ticket) => ticket.modelId === modelId);
   }
 
-  /** Calls `tell` for each ticket whose place (from 1) or obstacle is new. */
+  /** Calls `tell` for each ticket whose place (from 1) or obstacle is new; those whose model loads have left the line. */
   tellNews(
+    isLoading: (modelId: string) => boolean,
     waitingFor: ReadonlyMap<string, string | null>,
     tell: (ticket: Ticket, position: number, waitingFor: string | null) => void,
   ): void {
     let position = 0;
     for (const ticket of this.all()) {
+      if (isLoading(ticket.modelId)) continue;
       position += 1;
       const obstacle = waitingFor.get(ticket.modelId) ?? null;
       const news = `${position} ${obstacle}`;

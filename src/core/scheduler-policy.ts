@@ -1,6 +1,6 @@
 // Who may start, who must go first, who has to wait: choices from a picture of the moment. Pure. It must never evict a
 // busy or a pinned model, nor more models than the newcomer needs.
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 
 /** Bytes by device; `Host` is RAM. */
 export type Reserve = Readonly<Record<string, number>>;
@@ -86,6 +86,15 @@ export const byReturnCost = (a: Loaded, b: Loaded): number =>
   (a.id < b.id ? -1 : 1);
 
 export function choose<L>(modelId: string, scene: Scene<L>): Choice<L> {
+  try {
+    return decide(modelId, scene);
+  } catch (thrown) {
+    // A planner that breaks on one model must not hold up the others.
+    return { kind: 'refuse', fault: toFault(thrown) };
+  }
+}
+
+function decide<L>(modelId: string, scene: Scene<L>): Choice<L> {
   const { loaded } = scene;
   const mustGo = new Set(
     loaded.filter((other) => !mayStay(scene.group, other.group) && !isProtected(other, scene.group)).map(idOf),

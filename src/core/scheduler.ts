@@ -225,8 +225,10 @@ export class Scheduler<L> {
       model.isDraining = draining.has(model.id);
       this.#leaveIfDue(model, now);
     }
-    this.#queue.tellNews(blockers, (ticket, position, waitingFor) =>
-      this.#effects.emit({ type: 'queued', ticket, position, waitingFor }),
+    this.#queue.tellNews(
+      (id) => this.#model(id).state === 'starting',
+      blockers,
+      (ticket, position, waitingFor) => this.#effects.emit({ type: 'queued', ticket, position, waitingFor }),
     );
     this.#effects.wake(this.#nextMoment(now));
   }

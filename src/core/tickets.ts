@@ -30,10 +30,29 @@ export interface TicketsOptions<L> extends Omit<SchedulerOptions<L>, 'effects'> 
   readonly acts: Acts<L>;
 }
 
-interface Waiter {
-  readonly modelId: string;
-  readonly latch: Latch;
-  readonly onProgress: WaitOptions['onProgress'];
+class Waiter {
+  readonly latch = new Latch();
+  readonly #onProgress: WaitOptions['onProgress'];
+  #told = '';
+
+  constructor(
+    readonly modelId: string,
+    onProgress: WaitOptions['onProgress'],
+  ) {
+    this.#onProgress = onProgress;
+  }
+
+  /** The same thing is not told twice in a row. */
+  tell(stage: string, detail: string | null): void {
+    const news = `${stage} ${detail}`;
+    if (news === this.#told) return;
+    this.#told = news;
+    try {
+      this.#onProgress?.(stage, detail);
+    } catch {
+      // A listener that breaks must not stop the line.
+    }
+  }
 }
 
 /** A timer cannot be set for longer. */
@@ -143,10 +162,9 @@ export class Tickets<L> {
   ): Promise<Ticket> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const waiter: Waiter = { modelId, latch: new Latch(), onProgress: options.onProgress };
+    const waiter = new Waiter(modelId, options.onProgress);
     const ticket = this.#scheduler.request(modelId, kind, (made) => this.#waiters.set(made.id, waiter));
-    if (!waiter.latch.isSettled && this.#scheduler.view(modelId).state === 'starting')
-      waiter.onProgress?.('starting', null);
+    if (!waiter.latch.isSettled && this.#scheduler.view(modelId).state === 'starting') waiter.tell('starting', null);
     const onAbort = (): void => {
       // Out of the line first; a grant that came just before is given back by `cancel`.
       this.#waiters.delete(ticket.id);
@@ -183,13 +201,12 @@ export class Tickets<L> {
     this.#acts.onEvent?.(event);
     if (event.type === 'queued') {
       const detail = event.waitingFor === null ? `${event.position}` : `${event.position}, for ${event.waitingFor}`;
-      this.#waiters.get(event.ticket.id)?.onProgress?.('queued', detail);
+      this.#waiters.get(event.ticket.id)?.tell('queued', detail);
       return;
     }
     const { state } = this.#scheduler.view(event.modelId);
     if (state === 'starting') {
-      for (const waiter of this.#waiters.values())
-        if (waiter.modelId === event.modelId) waiter.onProgress?.('starting', null);
+      for (const waiter of this.#waiters.values()) if (waiter.modelId === event.modelId) waiter.tell('starting', null);
     }
     if (isGone(state)) {
       this.#gone.get(event.modelId)?.open();

@@ -411,6 +411,18 @@ describe('failing', () => {
     expect(m.news()).toEqual(['start a GPU0']);
   });
 
+  test('a planner that breaks refuses one model and holds up nobody', () => {
+    const m = machine({ a: { size: 5 }, b: { size: 5 } });
+    const plan = m.plan.bind(m);
+    m.plan = (id, reserved) => {
+      if (id === 'a') throw new Error('the planner broke');
+      return plan(id, reserved);
+    };
+    expect(m.refused.get(m.ask('a').id)?.message).toBe('the planner broke');
+    m.ask('b');
+    expect(m.news()).toEqual(['refuse 1 internal', 'start b GPU0']);
+  });
+
   test('a crash of a ready model frees its memory and its slots; late releases count nothing', () => {
     const m = machine({ a: { size: 6 }, b: { size: 6 } });
     const lost = m.ask('a');
