@@ -163,7 +163,7 @@ export const SETTINGS = {
   ),
   debianArchive: setting(
     text,
-    'http://deb.debian.org/debian',
+    'https://deb.debian.org/debian',
     'DROVER_DEBIAN_ARCHIVE',
     null,
     'Debian archive or mirror',

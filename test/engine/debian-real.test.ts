@@ -14,7 +14,7 @@ import { testCacheFolder, testEngine } from '../fixtures/engine.ts';
 import { ensureTestEngine, llvmpipeEnvironment } from '../fixtures/engine-setup.ts';
 import { rawServer, reply } from '../fixtures/raw-server.ts';
 
-const ARCHIVE = 'http://deb.debian.org/debian';
+const ARCHIVE = 'https://deb.debian.org/debian';
 const DAY = 86_400_000;
 const isLinux = process.platform === 'linux';
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';

@@ -17,7 +17,7 @@ import { parseVersion } from './debian-version.ts';
 import type { BuildRequest, FetchOptions, LaunchRecipe, RemoteBuild, SourceDriver } from './source.ts';
 
 export interface DebianOptions {
-  /** Default `http://deb.debian.org/debian`; plain http is fine, since signatures vouch for what comes. */
+  /** Default `https://deb.debian.org/debian`; signatures vouch for what comes, and TLS for its being the newest. */
   readonly archiveUrl?: string | undefined;
   /** In the order in which they are asked. Default forky, then sid (which alone has CUDA). */
   readonly suites?: readonly string[] | undefined;
@@ -29,7 +29,7 @@ export interface DebianOptions {
   readonly graceMs?: number | undefined;
 }
 
-const DEFAULT_URL = 'http://deb.debian.org/debian';
+const DEFAULT_URL = 'https://deb.debian.org/debian';
 const DEFAULT_SUITES = ['forky', 'sid'];
 const CORE_PACKAGES = ['llama.cpp-tools', 'llama.cpp-tools-extra', 'libggml0-backend-rpc'];
 
