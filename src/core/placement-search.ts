@@ -63,6 +63,19 @@ export function canQuantizeCache(facts: ModelFacts): boolean {
   );
 }
 
+/** Elements that share one scale in the quantized cache types. */
+const CACHE_BLOCK = 32;
+
+/** Why these settings cannot work however much memory there is; null where they can. */
+export function contradiction(input: PlacementInput): string | null {
+  const { cacheType } = input.settings;
+  const { keyLength, valueLength, layers } = input.facts;
+  if (cacheType === undefined || !cacheType.includes('q') || layers.every((layer) => layer.keyElements === 0))
+    return null;
+  if (keyLength % CACHE_BLOCK === 0 && valueLength % CACHE_BLOCK === 0) return null;
+  return `A ${cacheType} cache needs heads whose size is a multiple of ${CACHE_BLOCK}; this model's are ${keyLength} and ${valueLength}.`;
+}
+
 /** One rung of the ladder: everything but the context is settled. */
 interface Rung {
   readonly deviceIndexes: readonly number[];
@@ -78,6 +91,7 @@ interface Rung {
 /** The best way, or null where none fits. */
 export function searchPlacement(input: PlacementInput): Found | null {
   const { facts, settings } = input;
+  if (contradiction(input) !== null) return null;
   const range = contextRange(input);
   const all = facts.blockCount + 1;
   const slots = forced(settings.slotCount) ?? DEFAULT_SLOTS;

@@ -6,7 +6,7 @@ import type { ModelFacts } from '../gguf/facts.ts';
 import { type Correction, type DeviceTake, savedStateBytes } from './placement-estimate.ts';
 import { CONTEXT_STEP, MIB } from './placement-memory.ts';
 import { reasonsOf } from './placement-reasons.ts';
-import { contextRange, type Found, isEmbedder, searchPlacement } from './placement-search.ts';
+import { contextRange, contradiction, type Found, isEmbedder, searchPlacement } from './placement-search.ts';
 
 export type { Correction, DeviceCorrection, DeviceTake } from './placement-estimate.ts';
 export { kvBytes } from './placement-memory.ts';
@@ -156,11 +156,17 @@ function savedStates(input: PlacementInput, found: Found, spare: number): { coun
 const ENDLESS = 2 ** 52;
 
 function noFit(input: PlacementInput): NoFit {
+  const wrong = contradiction(input);
   const least = searchPlacement({
     ...input,
     devices: [],
     host: { budgetBytes: ENDLESS },
-    settings: { ...input.settings, contextTokens: contextRange(input).floor, gpuLayers: 0 },
+    settings: {
+      ...input.settings,
+      contextTokens: contextRange(input).floor,
+      gpuLayers: 0,
+      cacheType: wrong === null ? input.settings.cacheType : undefined,
+    },
   });
   const neededBytes = least?.layout.takes.reduce((sum, take) => sum + take.totalBytes, 0) ?? input.facts.weightBytes;
   const wouldFit = alternative(input);
@@ -169,7 +175,8 @@ function noFit(input: PlacementInput): NoFit {
     `${gib(input.host.budgetBytes)} of main memory`,
   ];
   const reasons = [
-    `It takes at least ${gib(neededBytes)} with a context of ${contextRange(input).floor} tokens; there is ${budget.join(', ')}.`,
+    wrong ??
+      `It takes at least ${gib(neededBytes)} with a context of ${contextRange(input).floor} tokens; there is ${budget.join(', ')}.`,
     wouldFit === null
       ? 'No setting makes it fit: free some memory, or take a smaller quantization.'
       : `It would fit with ${describe(wouldFit)}.`,

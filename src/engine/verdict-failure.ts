@@ -93,7 +93,7 @@ const RULES: readonly Rule[] = [
     hint: 'Set mmproj to the file that was published with this model.',
   },
   {
-    pattern: /failed to load (?:multimodal|CLIP|mmproj) model[,:]? *'?([^']*)'?/i,
+    pattern: /failed to load (?:multimodal|CLIP|mmproj) model/i,
     message: () => 'The projector (mmproj) cannot be loaded.',
     hint: 'Download the projector again, or remove mmproj for this model.',
   },
@@ -101,6 +101,16 @@ const RULES: readonly Rule[] = [
     pattern: /draft model.*(?:not compatible|vocab)|vocabs? .*(?:do not match|not compatible)/i,
     message: () => 'The draft model does not go with this model: their vocabularies differ.',
     hint: 'Take a draft model of the same family, or remove draft.',
+  },
+  {
+    pattern: /invalid device: (\S+)/,
+    message: (match) => `The engine does not find the device ${match[1]}.`,
+    hint: 'See what it finds: drover doctor.',
+  },
+  {
+    pattern: /failed to load draft model/,
+    message: () => 'The draft model cannot be loaded.',
+    hint: 'Download it again, or remove draft for this model.',
   },
   {
     pattern: /error: (?:invalid argument|unknown argument|error while handling argument "?)[: ]*([^"\n]*)/,

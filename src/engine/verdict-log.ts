@@ -39,7 +39,7 @@ export interface LoadFacts {
 
 const MIB = 1024 * 1024;
 const PREFIX = /^(?:\d+\.\d{2}\.\d{3}\.\d{3} )?([A-Z] )?/;
-const BUFFER = /^[^:]*:\s+(\S+)\s+(model|KV|RS|compute|output) buffer size\s*=\s*([\d.]+) MiB/;
+const BUFFER = /^[^:]*:\s+(\S+)\s+(model|LoRA|KV|RS|DSV4 \S+ state|compute|output) buffer size\s*=\s*([\d.]+) MiB/;
 const MAX_ERRORS = 12;
 const MAX_LINE = 500;
 
@@ -74,6 +74,7 @@ export class LoadReader {
   readonly #errors: string[] = [];
   #current = new LoadedFile();
   #main: LoadedFile | null = null;
+  #projectorDevice: string | null = null;
   #layersOffloaded: number | null = null;
   #layersTotal: number | null = null;
   #contextTokens: number | null = null;
@@ -92,11 +93,11 @@ export class LoadReader {
     const text = raw.slice(prefix?.[0].length ?? 0).trimEnd();
     if (prefix?.[1] === 'E ' || /^(error|terminate called|llama_model_load: error)/i.test(text)) this.#error(text);
     if (text.includes('buffer size')) this.#buffer(text);
+    else if (/^(clip|load_hparams|mtmd)/.test(text)) this.#projector(text);
     else if (text.startsWith('llama_') || text.startsWith('load_') || text.startsWith('print_')) this.#library(text);
     else if (text.startsWith('srv') || text.startsWith('slot')) this.#server(text);
     else if (text.startsWith('resolve_') || text.startsWith('sched_')) this.#attention(text);
     else if (text.startsWith('common_memory_breakdown')) this.#breakdown(text);
-    else if (/^(clip|load_hparams|alloc_compute_meta|mtmd)/.test(text)) this.#projector(text);
   }
 
   result(): LoadFacts {
@@ -139,23 +140,24 @@ export class LoadReader {
     const [, name = '', kind = '', size = ''] = match;
     const bytes = Math.round(Number(size) * MIB);
     if (!Number.isFinite(bytes)) return;
-    const group = kind === 'model' ? this.#current.model : this.#current.context;
+    const isModel = kind === 'model' || kind === 'LoRA';
+    const group = isModel ? this.#current.model : this.#current.context;
     const tally = group.get(name) ?? emptyTally();
     group.set(name, tally);
-    if (kind === 'model') {
+    if (isModel) {
       tally.model += bytes;
       if (/_Mapped$/.test(name)) tally.mapped += bytes;
-    } else if (kind === 'KV' || kind === 'RS') tally.kv += bytes;
+    }
     // Reserved anew whenever the graph changes: the last one counts.
     else if (kind === 'compute') tally.compute = bytes;
-    else tally.output = bytes;
+    else if (kind === 'output') tally.output = bytes;
+    else tally.kv += bytes;
   }
 
   #library(text: string): void {
     const path = /^llama_model_loader: loaded meta data with .* from (.*?)(?: \(version .*)?$/.exec(text)?.[1];
     if (path !== undefined) {
-      this.#current = this.#files.get(path) ?? new LoadedFile();
-      this.#files.set(path, this.#current);
+      this.#current = this.#fileOf(path);
       this.#main ??= this.#current;
       return;
     }
@@ -202,14 +204,25 @@ export class LoadReader {
     if (/chat template .*(not supported|parsing error|fall(ing)? back)/i.test(text)) this.#hasChatTemplate = false;
   }
 
+  /** The projector says its device first, then its size; it is looked at once before it is loaded. */
   #projector(text: string): void {
-    const path = /^clip_model_loader: .*loading .* from '?(.+?)'?$/.exec(text)?.[1];
-    if (path !== undefined) this.#current = this.#fileOf(path);
+    const backend = /CLIP using (\S+) backend/.exec(text)?.[1];
+    if (backend !== undefined) {
+      this.#projectorDevice = backend;
+      this.#current = this.#fileOf('projector');
+      this.#current.model.clear();
+      this.#current.context.clear();
+      return;
+    }
+    const size = /: model size:\s+([\d.]+) MiB/.exec(text)?.[1];
+    if (size === undefined || this.#projectorDevice === null) return;
+    const tally = { ...emptyTally(), model: Math.round(Number(size) * MIB) };
+    this.#current.model.set(this.#projectorDevice, tally);
   }
 
-  #fileOf(path: string): LoadedFile {
-    const file = this.#files.get(path) ?? new LoadedFile();
-    this.#files.set(path, file);
+  #fileOf(name: string): LoadedFile {
+    const file = this.#files.get(name) ?? new LoadedFile();
+    this.#files.set(name, file);
     return file;
   }
 
