@@ -15,6 +15,8 @@ export interface ChildOptions {
 
 /** How long the last lines may take to arrive after the exit; a helper that keeps the pipe open must not delay us. */
 const LAST_LINES_MS = 100;
+/** When a child that shows no sign of leaving is asked again. */
+const REMINDER_MS = 300;
 /** How long the kernel may take to end what was sent SIGKILL; a process that waits for a driver may take for ever. */
 const KILL_MS = 10_000;
 
@@ -74,11 +76,18 @@ export class Child {
     this.#signal('SIGKILL');
   }
 
-  /** Asks, waits `graceMs`, then forces. False: it lives even so (it hangs in the kernel). */
-  async end(graceMs: number): Promise<boolean> {
+  /**
+   * Asks, waits `graceMs`, then forces. False: it lives even so (it hangs in the kernel). llama-server loses a SIGTERM that
+   * comes just after its load (measured: about one in ten, up to where its loop begins), so it is asked once more unless
+   * `isLeaving` says that it has heard.
+   */
+  async end(graceMs: number, isLeaving: () => boolean = () => true): Promise<boolean> {
     if (graceMs > 0) {
       this.terminate();
-      if (await this.exitsWithin(graceMs)) return true;
+      const reminderMs = Math.min(REMINDER_MS, graceMs);
+      if (await this.exitsWithin(reminderMs)) return true;
+      if (!isLeaving()) this.terminate();
+      if (await this.exitsWithin(graceMs - reminderMs)) return true;
     }
     this.kill();
     return this.exitsWithin(KILL_MS);

@@ -108,3 +108,8 @@ export function listeningPort(line: string): number | null {
 
 /** True where a line says that the engine may answer now. */
 export const saysReady = (line: string): boolean => HINT.test(line);
+
+const LEAVING = /cleaning up before exit|shutting down|shutdown|terminating|received sigterm/i;
+
+/** True where a line says that the engine has begun to leave. */
+export const saysLeaving = (line: string): boolean => LEAVING.test(line);

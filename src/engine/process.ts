@@ -7,7 +7,7 @@ import { Latch, untilAborted } from '../base/sync.ts';
 import { Child } from './process-child.ts';
 import type { ChildExit } from './process-failure.ts';
 import { exitFault, slowFault, spawnFault } from './process-failure.ts';
-import { HealthPoll, listeningPort, saysReady } from './process-health.ts';
+import { HealthPoll, listeningPort, saysLeaving, saysReady } from './process-health.ts';
 import { LineRing, type OutputStream } from './process-output.ts';
 
 export type ProcessState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'failed';
@@ -75,6 +75,8 @@ interface Run {
   readonly starting: AbortController;
   portNumber: number | null;
   ready: ReadyEngine | null;
+  /** Its log says that it has heard the request to leave. */
+  isLeaving: boolean;
   /** Why it is to end when it was not asked to by `stop`. */
   fault: Fault | null;
   /** Settles when the child is gone, or has proved impossible to end. */
@@ -187,6 +189,7 @@ export class EngineProcess {
       starting: new AbortController(),
       portNumber: spec.portNumber,
       ready: null,
+      isLeaving: false,
       fault: null,
       ending: null,
     };
@@ -244,6 +247,7 @@ export class EngineProcess {
 
   #hear(run: Run, line: string, stream: OutputStream): void {
     this.#lines.add(line);
+    if (this.#state === 'stopping' && saysLeaving(line)) run.isLeaving = true;
     if (run.ready === null && this.#run === run) {
       if (run.portNumber === null) run.portNumber = listeningPort(line);
       if (saysReady(line)) this.#poll?.hurry();
@@ -288,7 +292,7 @@ export class EngineProcess {
 
   async #endOnce(run: Run, graceMs: number): Promise<void> {
     if (graceMs > 0 && this.spec.stopCommand !== null) await this.#runStopCommand(run, graceMs);
-    if (await run.child.end(graceMs)) return;
+    if (await run.child.end(graceMs, () => run.isLeaving)) return;
     throw new Fault('bad_gateway', `The engine of ${this.spec.name} (process ${run.child.pid}) cannot be ended.`, {
       hint: 'It hangs in the kernel, usually in a GPU driver; a restart of the machine ends it.',
     });

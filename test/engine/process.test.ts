@@ -269,6 +269,13 @@ describe('stopping', () => {
     expect(await goneWithin(helper, 1000)).toBeLessThan(1000);
   });
 
+  test('a child that lost the first SIGTERM is asked again', async () => {
+    const { engine } = watch({ argv: fake('loses-first-sigterm'), stopTimeoutMs: 60_000 });
+    await engine.ensureReady();
+    await engine.stop();
+    expect(engine.state).toBe('stopped');
+  });
+
   test('by force cuts leases at once, even when a graceful stop is under way', async () => {
     const { engine } = watch({ argv: fake('ignores-sigterm'), stopTimeoutMs: 60_000 });
     const ready = await engine.ensureReady();
