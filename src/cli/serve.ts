@@ -131,7 +131,7 @@ async function settle(core: OpenedCore, isFirstRun: boolean): Promise<void> {
   core.drover.preload();
 }
 
-/** The first signal drains, the second forces; SIGHUP reads the configuration again. */
+/** The first signal drains, the second forces. */
 function handleSignals(running: Running, ended: Latch<number>): void {
   const { log, drover } = running.core;
   let isStopping = false;
@@ -147,7 +147,9 @@ function handleSignals(running: Running, ended: Latch<number>): void {
   };
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGHUP', () => void reload(running.core, 'SIGHUP'));
+  // On a terminal a hang-up says that the window was closed; a service is told by it to read its configuration again.
+  const hasTerminal = process.stdin.isTTY === true || process.stderr.isTTY === true;
+  process.on('SIGHUP', () => (hasTerminal ? stop('SIGHUP') : void reload(running.core, 'SIGHUP')));
 }
 
 async function reload(core: OpenedCore, why: string): Promise<void> {

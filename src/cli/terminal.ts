@@ -26,8 +26,14 @@ export const isInteractive = (): boolean => process.stdin.isTTY === true && proc
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 /** Data for programs: one JSON document and a line's end. */
 export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-/** What is going on; never data. */
-export const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+/** Takes the progress bar off the terminal while one stands there. */
+let hideBar: (() => void) | null = null;
+
+/** What is going on; never data. A progress bar gives way and comes back by itself. */
+export function tell(text: string): void {
+  hideBar?.();
+  process.stderr.write(`${text}\n`);
+}
 
 /** `1.9 GiB`, `512 MiB`, `unknown`. */
 export function bytesText(bytes: number | null | undefined): string {
@@ -110,43 +116,58 @@ export function progressLine(asJson: boolean): ProgressLine {
     };
   }
   let bar: SingleBar | null = null;
-  let startedAt = 0;
+  let begin = { at: 0, bytes: 0 };
+  const stop = (): void => {
+    bar?.stop();
+    bar = null;
+    hideBar = null;
+  };
   return {
     update: (stage, doneBytes, totalBytes) => {
+      const total = Math.max(1, totalBytes ?? doneBytes);
       if (stage !== lastStage) {
-        bar?.stop();
+        stop();
         lastStage = stage;
-        startedAt = Date.now();
+        begin = { at: Date.now(), bytes: doneBytes };
+      }
+      if (bar === null) {
         bar = new SingleBar({
           stream: process.stderr,
-          format: `  {stage} {bar} {done} of {total}  {speed}/s  {left} left`,
+          format: '  {stage} {bar} {amount}{pace}',
+          barCompleteChar: '=',
+          barIncompleteChar: '-',
           barsize: 24,
           hideCursor: true,
           clearOnComplete: true,
         });
-        bar.start(Math.max(1, totalBytes ?? doneBytes), doneBytes, barWords(stage, 0, totalBytes, startedAt));
+        bar.start(total, doneBytes, barWords(stage, doneBytes, totalBytes, begin));
+        hideBar = stop;
       }
-      if (totalBytes !== null) bar?.setTotal(Math.max(1, totalBytes));
-      bar?.update(doneBytes, barWords(stage, doneBytes, totalBytes, startedAt));
+      bar.setTotal(total);
+      bar.update(doneBytes, barWords(stage, doneBytes, totalBytes, begin));
     },
-    stop: () => bar?.stop(),
+    stop,
   };
 }
 
+/** `{total}` and `{value}` are the library's own words, so these have others. */
 function barWords(
   stage: string,
   doneBytes: number,
   totalBytes: number | null,
-  startedAt: number,
+  begin: { readonly at: number; readonly bytes: number },
 ): Record<string, string> {
-  const seconds = Math.max(0.001, (Date.now() - startedAt) / 1000);
-  const speed = doneBytes / seconds;
-  const left = totalBytes === null || speed === 0 ? null : ((totalBytes - doneBytes) / speed) * 1000;
-  return {
-    stage,
-    done: bytesText(doneBytes),
-    total: bytesText(totalBytes),
-    speed: bytesText(speed),
-    left: durationText(left),
-  };
+  const amount =
+    totalBytes === null
+      ? doneBytes > 0
+        ? bytesText(doneBytes)
+        : ''
+      : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`;
+  const milliseconds = Date.now() - begin.at;
+  // What was there before is no measure of speed.
+  const gained = doneBytes - begin.bytes;
+  if (milliseconds < 300 || gained <= 0) return { stage, amount, pace: '' };
+  const speed = (gained * 1000) / milliseconds;
+  const left = totalBytes === null ? '' : `  ${durationText(((totalBytes - doneBytes) * 1000) / speed)} left`;
+  return { stage, amount, pace: `  ${bytesText(speed)}/s${left}` };
 }
