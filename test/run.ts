@@ -28,15 +28,12 @@ const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8
   .filter((name) => asked.length === 0 || asked.some((word) => name.includes(word)))
   .sort();
 
-const run = Bun.spawn(
-  [process.execPath, '--no-orphans', 'test', '--timeout', '60000', ...files.map((file) => `./${file}`)],
-  {
-    cwd: ROOT,
-    stdin: 'ignore',
-    stdout: 'inherit',
-    stderr: 'pipe',
-  },
-);
+const run = Bun.spawn([process.execPath, 'test', '--timeout', '60000', ...files.map((file) => `./${file}`)], {
+  cwd: ROOT,
+  stdin: 'ignore',
+  stdout: 'inherit',
+  stderr: 'pipe',
+});
 let passed = 0;
 let failed = 0;
 let skipped = 0;

@@ -30,6 +30,8 @@ export class ServerClient {
         ...(signal === undefined ? {} : { signal }),
         // A cold load of a large model is silent for minutes.
         timeout: false,
+        // An HTTP_PROXY of the user's is not for our own server.
+        proxy: false,
       } as RequestInit);
     } catch (thrown) {
       if (signal?.aborted === true) throw toFault(thrown);
@@ -56,7 +58,7 @@ export async function findServer(paths: Paths): Promise<ServerClient | null> {
   if (!existsSync(paths.serverFile)) return null;
   try {
     const server = JSON.parse(readFileSync(paths.serverFile, 'utf8')) as ServerFile;
-    const answer = await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) });
+    const answer = await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000), proxy: false });
     await answer.arrayBuffer();
     return answer.ok ? new ServerClient(server) : null;
   } catch {
