@@ -47,13 +47,24 @@ export class EngineChoice {
 
   /** Waits for an engine. Callers share one attempt; the abort of one ends only its own wait. */
   async ensure(signal?: AbortSignal): Promise<EngineBuild> {
-    const { build } = this;
+    const build = this.build ?? this.#installedMeanwhile();
     if (build !== null) return build;
     if (this.#failure !== null && Date.now() - this.#failure.at < RETRY_MS) throw this.#failure.fault;
     this.#pending ??= this.#settle().finally(() => {
       this.#pending = null;
     });
     return untilAborted(this.#pending, signal);
+  }
+
+  /** After a failure: `drover engine install` in another process may have brought one. */
+  #installedMeanwhile(): EngineBuild | null {
+    if (this.#failure === null) return null;
+    const current = this.#options.engines.current();
+    if (current === null) return null;
+    this.#failure = null;
+    this.#chosen = current;
+    this.#options.bus.emit({ type: 'engine.changed', buildId: current.id });
+    return current;
   }
 
   /** What `engines` wants to know for any verb. */
