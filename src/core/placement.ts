@@ -3,8 +3,14 @@
 import type { Backend } from '../engine/build.ts';
 import type { CacheType, LaunchPlan } from '../engine/command.ts';
 import type { ModelFacts } from '../gguf/facts.ts';
-import { type Correction, type DeviceTake, savedStateBytes } from './placement-estimate.ts';
-import { CONTEXT_STEP, MIB } from './placement-memory.ts';
+import {
+  type Candidate,
+  type Correction,
+  cacheShapeOf,
+  type DeviceTake,
+  savedStateBytes,
+} from './placement-estimate.ts';
+import { CONTEXT_STEP, kvBytes, MIB } from './placement-memory.ts';
 import { reasonsOf } from './placement-reasons.ts';
 import { contextRange, contradiction, type Found, isEmbedder, searchPlacement } from './placement-search.ts';
 
@@ -83,7 +89,7 @@ export function place(input: PlacementInput): Placement | NoFit {
   const devices = candidate.deviceIndexes.flatMap((index) => input.devices[index] ?? []);
   const spare = spareHostBytes(input, found);
   const saved = savedStates(input, found, spare);
-  const promptCacheBytes = isEmbedder(input.facts) ? 0 : promptCache(input, spare - saved.bytes);
+  const promptCacheBytes = isEmbedder(input.facts) ? 0 : promptCache(input, found.candidate, spare - saved.bytes);
   const plan: LaunchPlan = {
     gpuLayers: devices.length === 0 ? 0 : candidate.gpuLayers,
     contextTokens: candidate.contextTokens,
@@ -127,12 +133,16 @@ function spareHostBytes(input: PlacementInput, found: Found): number {
 
 /**
  * The engine takes 8 GiB for its prompt cache unless told otherwise, however little there is. Here: an eighth of the
- * budget of main memory, at most 8 GiB, and only of what the model leaves.
+ * budget of main memory, at most 8 GiB, no more than some full contexts could fill, and only of what the model leaves.
  */
-function promptCache(input: PlacementInput, spare: number): number {
-  const wanted = Math.min(8192 * MIB, Math.floor(input.host.budgetBytes / 8));
+function promptCache(input: PlacementInput, candidate: Candidate, spare: number): number {
+  const useful = KEPT_CONTEXTS * kvBytes(input.facts, cacheShapeOf(candidate));
+  const wanted = Math.min(8192 * MIB, useful, Math.floor(input.host.budgetBytes / 8));
   return Math.floor(Math.max(0, Math.min(wanted, spare)) / MIB) * MIB;
 }
+
+/** Full contexts that the prompt cache may hold. */
+const KEPT_CONTEXTS = 4;
 
 /** llama-server's own default. */
 const MOST_SAVED_STATES = 32;
