@@ -265,7 +265,8 @@ class RunningExchange implements Exchange {
     if (body !== null) {
       text += body.lengthBytes === null ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${body.lengthBytes}\r\n`;
     } else if (method !== 'GET' && method !== 'HEAD') text += 'Content-Length: 0\r\n';
-    return Buffer.from(`${text}\r\n`, 'latin1');
+    // A character past Latin-1 would lose its upper byte, and may then be a line break.
+    return Buffer.from(`${text}\r\n`, /[^\0-\xff]/.test(text) ? 'utf8' : 'latin1');
   }
 
   /** Sends a body as it comes, never more than one piece ahead of the socket. */

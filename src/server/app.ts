@@ -1,5 +1,6 @@
 // The table of contents: which doors there are and in which order a request passes them.
 import { type AnyElysia, Elysia } from 'elysia';
+import { Fault } from '../base/fault.ts';
 import { Upstream } from '../base/upstream.ts';
 import type { Drover } from '../core/drover.ts';
 import type { EngineTarget } from '../core/metrics-engines.ts';
@@ -32,9 +33,15 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   app.onError(({ error, request }) => {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));
     const fault = faultOfThrown(error, request, routes);
-    if (fault.kind === 'internal')
-      drover.log.as('server').error(fault.message, { path: pathOf(request), cause: String(fault.cause ?? '') });
-    return faultResponse(fault, pathOf(request));
+    if (fault.kind !== 'internal') return faultResponse(fault, pathOf(request));
+    // What broke is for the log; a caller gets no insides of ours.
+    drover.log.as('server').error(fault.message, { path: pathOf(request), stack: stackOf(error) });
+    return faultResponse(
+      new Fault('internal', 'Something broke inside Drover.', {
+        hint: 'See "drover logs"; it would help to report it.',
+      }),
+      pathOf(request),
+    );
   });
   return app
     .use(pages(drover.version, () => app))
@@ -50,7 +57,10 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     .wrap(guarded(guard));
 }
 
-type Fetch = (request: Request, server?: unknown) => Response | Promise<Response>;
+const stackOf = (thrown: unknown): string =>
+  thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+
+type Fetch = Parameters<Guard['wrap']>[0];
 
 /** Elysia wraps anew for each request; one wrapped handler is enough. */
 function guarded(guard: Guard) {

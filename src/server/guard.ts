@@ -18,7 +18,9 @@ export interface GuardOptions {
   readonly acceptsKey: (presented: string) => boolean;
 }
 
-type Handler = (request: Request, server?: unknown) => Response | Promise<Response>;
+/** No answer at all is a request that became a WebSocket. */
+type Answer = Response | undefined;
+type Handler = (request: Request, server?: unknown) => Answer | Promise<Answer>;
 
 const HOST_CACHE_SIZE = 256;
 const WILDCARDS = new Set(['0.0.0.0', '::', '']);
@@ -52,9 +54,11 @@ export class Guard {
       }
       if (refusal !== null) return this.#sealed(request, refusal);
       const answer = handler(request, server);
-      return answer instanceof Promise
-        ? answer.then((response) => this.#sealed(request, response))
-        : this.#sealed(request, answer);
+      if (!(answer instanceof Promise)) return this.#sealed(request, answer);
+      return answer.then(
+        (response) => this.#sealed(request, response),
+        (thrown: unknown) => this.#sealed(request, faultResponse(toFault(thrown), pathOf(request))),
+      );
     };
   }
 
@@ -116,7 +120,8 @@ export class Guard {
   }
 
   /** What every answer carries: its id, and the permission of a configured origin to read it. */
-  #sealed(request: Request, response: Response): Response {
+  #sealed<A extends Answer>(request: Request, response: A): A {
+    if (response === undefined) return response;
     const { headers } = response;
     headers.set('x-request-id', this.#requestId(request));
     if (this.#origins.size > 0) {

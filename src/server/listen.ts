@@ -44,7 +44,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const boundPort = server.port ?? port;
   return {
     port: boundPort,
-    urls: [`http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`],
+    urls: [`http://${bracketed(host)}:${boundPort}`],
     close: async ({ drainMs = 0 } = {}) => {
       const stopped = server.stop(drainMs <= 0);
       if (drainMs <= 0) return stopped;
@@ -58,6 +58,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 async function listenFault(thrown: unknown, host: string, port: number): Promise<Fault> {
   const code = errorCode(thrown);
   if (code === 'EADDRINUSE') {
@@ -67,7 +69,7 @@ async function listenFault(thrown: unknown, host: string, port: number): Promise
       `Port ${port} is taken${holder === null ? '' : ` by ${holder.name} (process ${holder.pid})`}.`,
       {
         cause: thrown,
-        hint: `Stop it, or listen elsewhere: drover serve --listen ${host}:${port === 65_535 ? 5801 : port + 1}`,
+        hint: `Stop it, or listen elsewhere: drover serve --listen ${bracketed(host)}:${port === 65_535 ? 5801 : port + 1}`,
         details: { port, ...(holder === null ? {} : { pid: holder.pid, name: holder.name }) },
       },
     );

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { connect } from 'node:net';
 import type { AnyElysia } from 'elysia';
 import { Fault } from '../../src/base/fault.ts';
 import { Latch } from '../../src/base/sync.ts';
@@ -65,6 +66,31 @@ describe('what the engine gets', () => {
     expect(got.headers.authorization).toBe('Bearer child');
     expect(JSON.stringify(got)).not.toContain('secret');
     expect(got.target).toBe('/v1/chat/completions?x=1');
+  });
+
+  test('no header that the client did not send, whatever bytes it sent in one', async () => {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(listener.port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (bytes) => {
+        text += bytes.toString();
+      });
+      socket.on('close', () => resolve(text));
+      // U+010A in UTF-8: its lower byte alone would be a line feed.
+      socket.write(
+        Buffer.concat([
+          Buffer.from(
+            'POST /v1/completions?x=\xc4\x8a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Odd: a',
+            'latin1',
+          ),
+          Buffer.from([0xc4, 0x8a]),
+          Buffer.from('x-forged: 1\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"model":"qwen"}'),
+        ]),
+      );
+    });
+    expect(answer).toStartWith('HTTP/1.1 200');
+    expect(answer).not.toContain('"x-forged"');
+    expect(answer).toContain('"x-odd"');
   });
 
   test('another name and fewer fields, where the entry says so', async () => {
@@ -176,6 +202,11 @@ describe('errors have their status and OpenAI’s shape', () => {
     expect(await errorOf(await post('/v1/chat/completions', { model: 'qwen' }))).toMatchObject([
       507,
       { message: 'It takes 40 GB. qwen3-4b would fit.', code: 'does_not_fit' },
+    ]);
+    core.nextFault = new Fault('bad_gateway', 'It crashed.', { details: { logLines: ['out of memory'] } });
+    expect(await errorOf(await post('/v1/chat/completions', { model: 'qwen' }))).toMatchObject([
+      502,
+      { message: 'It crashed.', engine_log: ['out of memory'] },
     ]);
     core.nextFault = new Fault('unavailable', 'Busy.', { details: { retryAfterSeconds: 6.2 } });
     const busy = await post('/v1/chat/completions', { model: 'qwen', stream: true });
@@ -294,6 +325,17 @@ describe('while a model loads', () => {
     left.abort();
     gate.fail(new Fault('unavailable', 'Too slow.'));
     expect((await whole).status).toBe(503);
+    const late = new Latch();
+    core.gate = late.promise;
+    const leases = core.leaseCount;
+    const leftLate = new AbortController();
+    const racing = await post('/v1/chat/completions', { model: 'qwen', stream: true }, { signal: leftLate.signal });
+    expect(racing.status).toBe(200);
+    // The lease comes in the same moment as the client leaves.
+    leftLate.abort();
+    late.open();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(core.leaseCount).toBeLessThanOrEqual(leases + 1);
     core.gate = null;
     expect(core.openLeases).toBe(0);
   });

@@ -228,6 +228,24 @@ test('each answer has an id: the caller’s if it is a decent one', async () => 
   expect(new Set(made).size).toBe(2);
 });
 
+test('what breaks inside is told to the log, not to the caller', async () => {
+  const broken = new SmallCore([]);
+  const { drover } = broken;
+  const app = createApp(
+    {
+      ...drover,
+      models: () => {
+        throw new TypeError('secret path /home/me');
+      },
+    },
+    OPEN_OPTIONS,
+  );
+  const answer = await ask(app, { path: '/v1/models' });
+  expect(answer.status).toBe(500);
+  expect(await answer.text()).not.toContain('secret');
+  expect(broken.log.recent().at(-1)).toMatchObject({ level: 'error', message: 'secret path /home/me' });
+});
+
 test('a request line with another host than the Host header gets no further', async () => {
   const listener = await listen({ app: appWith(), host: '127.0.0.1', port: 0 });
   const answer = await new Promise<string>((resolve) => {

@@ -215,7 +215,6 @@ describe('a large body', () => {
     const answer = await post('/v1/chat/completions', body);
     clearInterval(watch);
     expect(answer.status).toBe(200);
-    console.log('peak MB', (peak - before) / 1e6);
     // The client in this process holds a copy of its own.
     expect((peak - before) / 1e6).toBeLessThan(45);
   }, 20_000);

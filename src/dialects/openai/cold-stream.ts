@@ -40,6 +40,7 @@ function commented(
   left: AbortController,
 ): ReadableStream<Uint8Array> {
   let reader: ReturnType<typeof readerOf> | null = null;
+  let isTaken = false;
   let timer: ReturnType<typeof setInterval> | undefined;
   return new ReadableStream<Uint8Array>({
     start(controller) {
@@ -52,7 +53,10 @@ function commented(
     async pull(controller) {
       try {
         if (reader === null) {
-          const response = await options.send(await acquired);
+          const lease = await acquired;
+          if (left.signal.aborted) return;
+          isTaken = true;
+          const response = await options.send(lease);
           if (response.status !== 200) {
             clearInterval(timer);
             // Too late for its status: the engine's own error becomes the stream's.
@@ -68,6 +72,7 @@ function commented(
         else controller.enqueue(value);
       } catch (thrown) {
         clearInterval(timer);
+        if (left.signal.aborted) return;
         controller.enqueue(encoder.encode(failText(toFault(thrown), options.path)));
         controller.close();
       }
@@ -75,6 +80,8 @@ function commented(
     cancel(reason) {
       clearInterval(timer);
       left.abort(new DOMException('the client left', 'AbortError'));
+      // A lease that came at the very moment when the client left is nobody's.
+      acquired.then((lease) => (isTaken ? undefined : lease[Symbol.asyncDispose]())).catch(() => undefined);
       return reader?.cancel(reason);
     },
   });

@@ -46,13 +46,15 @@ export function errorBody(fault: Fault, path: string): Record<string, unknown> {
     return { type: 'error', error: { type, message } };
   }
   const isUnknown = isUnknownModel(fault);
-  const { param } = fault.details;
+  const { param, logLines } = fault.details;
   return {
     error: {
       message,
       type: TYPES[fault.kind] ?? (status < 500 ? 'invalid_request_error' : 'server_error'),
       param: isUnknown ? 'model' : typeof param === 'string' ? param : null,
       code: isUnknown ? 'model_not_found' : fault.kind,
+      // The engine's last words, where it failed.
+      ...(Array.isArray(logLines) && logLines.length > 0 ? { engine_log: logLines.map(String) } : {}),
     },
   };
 }
