@@ -1,6 +1,6 @@
 // Builds the executable: `bun build.ts` for this machine, `--target NAME` for another, `--all` for every one of the
 // table, `--start ARGS…` to install, build and run it. It needs nothing but Bun: it installs by the frozen lockfile first.
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Target {
@@ -28,7 +28,7 @@ const suffix = (platform: string): string => (platform === 'win32' ? '.exe' : ''
 /** Where the executable of this machine lies. */
 export const hostBinary = join(DIST, `drover${suffix(process.platform)}`);
 
-export function install(): void {
+function install(): void {
   const run = Bun.spawnSync([process.execPath, 'install', '--frozen-lockfile', '--ignore-scripts'], {
     cwd: ROOT,
     env: { ...process.env, BUN_BE_BUN: '1' },
@@ -86,19 +86,40 @@ async function start(argv: readonly string[]): Promise<never> {
   process.exit(await child.exited);
 }
 
+/**
+ * Installs, then runs a script in a process of its own, marked `--installed`, since this one's resolver remembers that
+ * there were no modules. Returns its exit code.
+ */
+export function runInstalled(script: string, words: readonly string[]): number {
+  install();
+  const run = Bun.spawnSync([process.execPath, script, '--installed', ...words], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return run.exitCode ?? 1;
+}
+
+/** Builds what the words ask for. */
+async function buildAsked(words: readonly string[]): Promise<void> {
+  const at = words.indexOf('--target');
+  if (words.includes('--all')) for (const name of Object.keys(TARGETS)) await buildNamed(name);
+  else if (at !== -1) await buildNamed(words[at + 1] ?? '');
+  else await build(hostBinary, null);
+}
+
 if (import.meta.main) {
   const words = process.argv.slice(2);
+  const startAt = words.indexOf('--start');
+  const own = startAt === -1 ? words : words.slice(0, startAt);
   try {
-    if (!existsSync(join(ROOT, 'node_modules')) || !words.includes('--no-install')) install();
-    const at = words.indexOf('--target');
-    if (words.includes('--all')) for (const name of Object.keys(TARGETS)) await buildNamed(name);
-    else if (at !== -1) await buildNamed(words[at + 1] ?? '');
-    else await build(hostBinary, null);
+    if (own.includes('--installed')) await buildAsked(own);
+    else {
+      const exitCode = runInstalled(import.meta.path, own);
+      if (exitCode !== 0) process.exit(exitCode);
+    }
   } catch (thrown) {
     const messages = thrown instanceof AggregateError ? thrown.errors.map(String) : [];
     process.stderr.write(`${[thrown instanceof Error ? thrown.message : String(thrown), ...messages].join('\n')}\n`);
     process.exit(1);
   }
-  const startAt = words.indexOf('--start');
   if (startAt !== -1) await start(words.slice(startAt + 1).filter((word, index) => !(index === 0 && word === '--')));
 }

@@ -2,7 +2,7 @@
 // `--quick` (npm run check) leaves out what takes long: the compiled executable and the sources' real archives.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { install } from '../build.ts';
+import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
 const SLOW = /(binary|debian|install|github|vulkan|soak)[^/]*\.test\.ts$/;
@@ -11,12 +11,13 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');
 const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 
-install();
+const words = process.argv.slice(2);
+if (!words.includes('--installed')) process.exit(runInstalled(import.meta.path, words));
+
 const { ensureTestEngine } = await import('./fixtures/engine-setup.ts');
 say(`engine: ${await ensureTestEngine()}`);
 
 if (!isQuick) {
-  const { build, hostBinary } = await import('../build.ts');
   await build(hostBinary, null);
   say(`built ${relative(ROOT, hostBinary)}`);
 }

@@ -1,9 +1,11 @@
 // `bun run bench [NAME…]`: measures side by side in one run and prints a Markdown table. Figures, not tests: it fails only when it breaks.
 import { cpus, release, totalmem } from 'node:os';
-import { build, hostBinary, install } from '../../build.ts';
+import { build, hostBinary, runInstalled } from '../../build.ts';
 import type { Figure } from './measure.ts';
 
-install();
+const words = process.argv.slice(2);
+if (!words.includes('--installed')) process.exit(runInstalled(import.meta.path, words));
+
 const { ensureTestEngine } = await import('../fixtures/engine-setup.ts');
 await ensureTestEngine();
 await build(hostBinary, null);
@@ -17,7 +19,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
 };
-const asked = process.argv.slice(2);
+const asked = words.filter((word) => !word.startsWith('--'));
 console.log(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} threads, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, Bun ${Bun.version}\n`,
 );

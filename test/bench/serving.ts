@@ -155,7 +155,12 @@ async function idle(drover: RunningDrover): Promise<Figure[]> {
   const seconds = (performance.now() - at) / 1000;
   return [
     { name: 'idle, memory', value: after.rssBytes / 1e6, unit: 'MB', target: 80 },
-    { name: `idle, processor over ${IDLE_SECONDS} s`, value: (after.cpuMs - before.cpuMs) / 10 / seconds, unit: '%', target: 0.5 },
+    {
+      name: `idle, processor over ${IDLE_SECONDS} s`,
+      value: (after.cpuMs - before.cpuMs) / 10 / seconds,
+      unit: '%',
+      target: 0.5,
+    },
   ];
 }
 
