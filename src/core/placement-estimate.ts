@@ -94,9 +94,6 @@ const UNPACKED = /^(F32|F16|BF16)$/;
 const hostOutputBytes = (facts: ModelFacts): number =>
   facts.outputBytes === 0 && UNPACKED.test(facts.quantization) ? 0 : outputWeightBytes(facts);
 
-/** Architectures whose tensors outside of the blocks are per-layer embeddings, which stay in main memory. */
-const EMBEDS_PER_LAYER = /^gemma(3n|4)/;
-
 /** Lays the candidate out over its devices; null where a budget does not bear it. */
 export function layOut(input: PlacementInput, candidate: Candidate): Layout | null {
   const devices = candidate.deviceIndexes.flatMap((index) => input.devices[index] ?? []);
@@ -155,8 +152,8 @@ function unitsOf(facts: ModelFacts, candidate: Candidate): Units {
       units.push({ weight: layer.weightBytes - inRam, kv: kv[index] ?? 0 });
     }
   });
-  const other = EMBEDS_PER_LAYER.test(facts.architecture) ? 0 : facts.otherBytes;
-  if (other === 0) host.weight += facts.otherBytes;
+  const other = facts.otherBytes - facts.inputBytes;
+  host.weight += facts.inputBytes;
   if (isOffloaded) units.push({ weight: outputWeightBytes(facts) + other, kv: 0 });
   else host.weight += hostOutputBytes(facts) + other;
   return { units, host };
@@ -228,7 +225,7 @@ function hostTake(input: PlacementInput, candidate: Candidate, part: Part): Devi
   if (input.draft !== null && input.draft !== undefined) {
     weight += isCpuOnly
       ? input.draft.weightBytes - input.draft.outputBytes + hostOutputBytes(input.draft)
-      : input.draft.tokenEmbeddingBytes;
+      : input.draft.tokenEmbeddingBytes + input.draft.inputBytes;
     if (isCpuOnly) kv += kvBytes(input.draft, shape);
     compute += hostComputeBytes(input.draft, {
       ...shape,

@@ -59,12 +59,13 @@ export const isPlainLayer = (facts: ModelFacts, index: number): boolean =>
 export function layerCacheBytes(facts: ModelFacts, index: number, shape: CacheShape, cells: CacheCells): number {
   const layer = facts.layers[index];
   if (layer === undefined || !isPlainLayer(facts, index)) return 0;
-  const count = cells.streams * (layer.isSlidingWindow ? cells.window : cells.full);
   const perCell =
-    (layer.keyElements + layer.indexerElements) * CACHE_TYPE_BYTES[shape.cacheTypeK] +
-    layer.valueElements * CACHE_TYPE_BYTES[shape.cacheTypeV];
+    layer.keyElements * CACHE_TYPE_BYTES[shape.cacheTypeK] + layer.valueElements * CACHE_TYPE_BYTES[shape.cacheTypeV];
+  // An indexer's or a compressed cache spans the whole context, also where the layer itself slides.
+  const further = layer.indexerElements * CACHE_TYPE_BYTES[shape.cacheTypeK];
+  const bytes = cells.streams * ((layer.isSlidingWindow ? cells.window : cells.full) * perCell + cells.full * further);
   // Recurrent state is F32, one per sequence, whatever the context.
-  return Math.ceil(count * perCell) + 4 * layer.recurrentElements * shape.slotCount;
+  return Math.ceil(bytes) + 4 * layer.recurrentElements * shape.slotCount;
 }
 
 /** KV cache and recurrent state of every layer, in order. Encoders keep none: their layers have no cache elements. */
