@@ -86,7 +86,18 @@ export class Dispatch {
       const { loadMs } = await this.instances.start(modelId, launch());
       this.tickets.started(modelId, { loadMs });
     } catch (thrown) {
-      this.tickets.started(modelId, { fault: toFault(thrown, 'bad_gateway') });
+      const fault = toFault(thrown, 'bad_gateway');
+      // Whatever broke: what is told to be gone must not run on unseen.
+      if (this.instances.get(modelId)?.state === 'ready') await this.#end(modelId);
+      this.tickets.started(modelId, { fault });
+    }
+  }
+
+  async #end(modelId: string): Promise<void> {
+    try {
+      await this.instances.stop(modelId, { force: true });
+    } catch (thrown) {
+      this.#log.error(toFault(thrown).message, { model: modelId });
     }
   }
 

@@ -11,8 +11,9 @@ import type { ChildRecords } from '../engine/process.ts';
 import type { ModelFacts } from '../gguf/facts.ts';
 import type { Snapshot } from '../hardware/probe.ts';
 import type { Library, LibraryOptions } from '../models/library.ts';
+import { heldBy } from './budget.ts';
 import { CORRECTION_MIGRATIONS, Corrections } from './corrections.ts';
-import { Dispatch, type Place } from './dispatch.ts';
+import { Dispatch } from './dispatch.ts';
 import type {
   AcquireOptions,
   Drover,
@@ -25,7 +26,8 @@ import type {
 } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
 import { Launcher } from './launcher.ts';
-import type { CustomCommands } from './loading.ts';
+import { authorization, leaseOf } from './lease.ts';
+import { type CustomCommands, requireFile } from './loading.ts';
 import type { EngineTarget } from './metrics-engines.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
 import { rulesOf } from './rules.ts';
@@ -58,7 +60,12 @@ export interface HouseOptions {
 }
 
 /** Settings that only a new start can take up. */
-const NEEDS_RESTART = ['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'auth', 'requireApiKey'] as const;
+const NEEDS_RESTART = [
+  ...(['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'offline', 'insecure', 'auth'] as const),
+  ...(['requireApiKey', 'queueTimeout', 'downloadHosts', 'githubApi', 'githubDownloads', 'debianArchive'] as const),
+];
+/** How long a child may take to leave after its drain; one that takes longer hangs in the kernel. */
+const LEAVE_MS = 25_000;
 
 export class House implements Drover {
   readonly version: string;
@@ -74,6 +81,7 @@ export class House implements Drover {
   #settings: Settings;
   #urls: readonly string[] = [];
   #isClosing = false;
+  #isReloading = false;
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
   readonly #scanned = new Latch();
 
@@ -93,7 +101,7 @@ export class House implements Drover {
       environment: options.environment,
       custom: options.custom,
       workingFolder: options.workingFolder,
-      held: () => this.#heldBytes(),
+      held: () => heldBy(this.#dispatch.instances.holders()),
       usedPorts: () => this.#dispatch.instances.usedPorts(),
     });
     this.#dispatch = new Dispatch({
@@ -105,6 +113,9 @@ export class House implements Drover {
       plan: (modelId, reserved) => this.#launcher.plan(modelId, reserved),
       onMeasured: (modelId, decision, _, reader) => this.#launcher.learn(modelId, decision, reader.result()),
       onChanged: (modelId) => this.#tellChange(modelId),
+    });
+    options.bus.subscribe(({ event }) => {
+      if (event.type === 'library.changed') this.#takeUp(event.added);
     });
   }
 
@@ -159,10 +170,11 @@ export class House implements Drover {
     const model = this.#find(name);
     // A ready model needs no look at engine or memory.
     if (this.#dispatch.instances.get(model.id)?.ready == null) await this.#prepare(model, options);
-    return this.#lease(model, await this.#dispatch.acquire(model.id, options));
+    return leaseOf(model, await this.#dispatch.acquire(model.id, options), (usage) => this.#note(usage));
   }
 
-  async load(name: string, options: AcquireOptions = {}): Promise<Instance> {
+  /** `mayEvict: false`: only where there is room for it now. */
+  async load(name: string, options: AcquireOptions & { readonly mayEvict?: boolean } = {}): Promise<Instance> {
     await untilAborted(this.#scanned.promise, options.signal);
     const model = this.#find(name);
     await this.#prepare(model, options);
@@ -225,33 +237,31 @@ export class House implements Drover {
   /** Loads what the configuration wants loaded from the start, and pins what it wants pinned. */
   preload(): void {
     for (const [id, entry] of Object.entries(this.#settings.models)) {
-      if (entry.pin === true && this.#registry.find(id) !== null) this.setPinned(id, true);
+      if (entry.pin === true && this.#registry.find(id) !== null) this.#dispatch.tickets.setPinned(id, true);
     }
     for (const name of this.#settings.preload) {
-      this.load(name).catch((thrown: unknown) => this.log.error(`${name} was not preloaded: ${String(thrown)}`));
+      this.load(name, { mayEvict: false }).catch((thrown: unknown) =>
+        this.log.error(`${name} was not preloaded: ${String(thrown)}`),
+      );
     }
   }
 
   async reload(): Promise<readonly string[]> {
     const { settings, library } = this.#options.readSettings();
     const before = this.#settings;
-    const running = this.#dispatch.instances.ids().flatMap((id) => {
-      const decision = this.#dispatch.instances.get(id)?.decision;
-      return decision === undefined ? [] : [{ id, fingerprint: decision.fingerprint }];
-    });
     this.#settings = settings;
     this.#registry.update(settings);
     this.log.level = settings.logLevel;
-    await this.#options.library.update(library);
-    const touched = running
-      .filter(({ id, fingerprint }) => this.#launcher.fingerprintOf(id) !== fingerprint)
-      .map(({ id }) => id);
-    for (const id of touched) void this.#unload(id, false);
-    this.#dispatch.tickets.refresh();
-    for (const [id, entry] of Object.entries(settings.models)) {
-      if (entry.pin !== undefined && entry.pin !== before.models[id]?.pin)
-        this.#dispatch.tickets.setPinned(id, entry.pin);
+    this.#isReloading = true;
+    await this.#options.library.update(library).finally(() => {
+      this.#isReloading = false;
+    });
+    const touched = this.#replaceChanged();
+    for (const id of new Set([...Object.keys(before.models), ...Object.keys(settings.models)])) {
+      const isPinned = settings.models[id]?.pin === true;
+      if (isPinned !== (before.models[id]?.pin === true)) this.#dispatch.tickets.setPinned(id, isPinned);
     }
+    this.#dispatch.tickets.refresh();
     const later = NEEDS_RESTART.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(settings[name]));
     if (later.length > 0) this.log.warn('some changes need a restart of Drover', { settings: later });
     this.bus.emit({ type: 'config.changed', touched });
@@ -274,11 +284,41 @@ export class House implements Drover {
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     if (!this.#isClosing) this.bus.emit({ type: 'server.stopping' });
     this.#isClosing = true;
-    await this.#dispatch.tickets.close({ drainMs: options.drainMs ?? this.#settings.drainTimeout * 1000 });
+    const drainMs = options.drainMs ?? this.#settings.drainTimeout * 1000;
+    const patience = AbortSignal.timeout(drainMs + LEAVE_MS);
+    await untilAborted(this.#dispatch.tickets.close({ drainMs }), patience).catch(() =>
+      this.log.error('an engine does not end; it hangs in the kernel'),
+    );
   }
 
   #find(name: string | null): RegisteredModel {
     return this.#registry.get(name, this.#settings.preload);
+  }
+
+  /** Models came, went or have new files. */
+  #takeUp(added: readonly string[]): void {
+    for (const id of added) if (this.#settings.models[id]?.pin === true) this.#dispatch.tickets.setPinned(id, true);
+    // A reload looks itself, when all that it changes is in place.
+    if (this.#isReloading) return;
+    this.#replaceChanged();
+    this.#dispatch.tickets.refresh();
+  }
+
+  /** Lets go of what would now be started differently, or not at all: after its requests, and who waits goes on waiting. */
+  #replaceChanged(): string[] {
+    const { instances, tickets } = this.#dispatch;
+    const touched = instances.ids().filter((id) => {
+      const running = instances.get(id);
+      const isThere = running?.pid !== null || tickets.view(id).state === 'failed';
+      return isThere && running !== null && this.#launcher.fingerprintOf(id) !== running.decision.fingerprint;
+    });
+    const drainMs = this.#settings.drainTimeout * 1000;
+    for (const id of touched) {
+      void tickets.unload(id, { drainMs, isReplaced: true }).then(() => {
+        if (this.#registry.find(id) === null) instances.forget(id);
+      });
+    }
+    return touched;
   }
 
   #unload(id: string, force: boolean): Promise<void> {
@@ -286,35 +326,12 @@ export class House implements Drover {
   }
 
   async #prepare(model: RegisteredModel, options: AcquireOptions): Promise<void> {
-    if (model.file !== null) {
-      if (this.#options.choice.build === null) options.onProgress?.('engine', 'waiting for the engine');
-      await this.#options.choice.ensure(options.signal);
-    }
+    // Of a custom command nothing is known that a look at the machine would help.
+    if (model.file === null) return;
+    requireFile(model);
+    if (this.#options.choice.build === null) options.onProgress?.('engine', 'waiting for the engine');
+    await this.#options.choice.ensure(options.signal);
     await this.#launcher.measure();
-  }
-
-  #lease(model: RegisteredModel, place: Place): Lease {
-    const { entry } = model;
-    const stripped = entry.filters?.stripParams ?? entry.filters?.strip_params ?? '';
-    return {
-      modelId: model.id,
-      baseUrl: place.ready.baseUrl,
-      headers: authorization(place.apiKey),
-      upstreamModel: entry.useModelName ?? null,
-      strippedFields:
-        stripped === ''
-          ? []
-          : stripped
-              .split(',')
-              .map((name) => name.trim())
-              .filter((name) => name !== '' && name !== 'model'),
-      signal: place.ready.signal,
-      report: (usage) => this.#note({ modelId: model.id, ...usage }),
-      [Symbol.asyncDispose]: () => {
-        place.release();
-        return Promise.resolve();
-      },
-    };
   }
 
   #note(usage: Usage): void {
@@ -326,10 +343,16 @@ export class House implements Drover {
     if (speed !== null) this.#dispatch.instances.noteSpeed(usage.modelId, speed);
   }
 
+  /** Null where there is nothing to say: stopped, not pinned, not waited for. */
   #instance(modelId: string): Instance | null {
+    const instance = this.#describe(modelId);
+    const isOfInterest = instance.state !== 'stopped' || instance.isPinned || instance.requestsQueued > 0;
+    return isOfInterest ? instance : null;
+  }
+
+  #describe(modelId: string): Instance {
     const running = this.#dispatch.instances.get(modelId);
     const view = this.#dispatch.tickets.view(modelId);
-    if (view.state === 'stopped' && !view.isPinned && view.requestsQueued === 0) return null;
     const { ttlMs } = rulesOf(() => this.#settings, this.#registry)(modelId);
     return {
       modelId,
@@ -354,15 +377,6 @@ export class House implements Drover {
     const previous = this.#lastStates.get(modelId) ?? 'stopped';
     if (state === previous) return;
     this.#lastStates.set(modelId, state);
-    const instance = this.#instance(modelId);
-    if (instance !== null) this.bus.emit({ type: 'instance.changed', instance, previous });
-  }
-
-  /** What our children hold by device, as far as it shows in what is free. */
-  #heldBytes(): Record<string, number> {
-    return this.#launcher.heldBy(this.#dispatch.instances);
+    this.bus.emit({ type: 'instance.changed', instance: this.#describe(modelId), previous });
   }
 }
-
-const authorization = (apiKey: string | null): Record<string, string> =>
-  apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };

@@ -1,11 +1,13 @@
 // The children that run or ran: one process per model, its plan, its verdict, its last words. The scheduler says when;
 // this does it. It must never decide to start or stop anything by itself.
 import type { Bus } from '../base/bus.ts';
-import { type Fault, toFault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { EngineBuild } from '../engine/build.ts';
 import { type ChildRecords, EngineProcess, type ProcessSpec, type ReadyEngine } from '../engine/process.ts';
 import { explainFailure, type Judgement, judge, judgeFailure, LoadReader } from '../engine/verdict.ts';
+import { sampleProcess } from '../hardware/process-sample.ts';
+import type { Holder } from './budget.ts';
 import type { Placement } from './placement.ts';
 import type { DroverEvent, InstanceState, Verdict } from './vocabulary.ts';
 
@@ -86,11 +88,28 @@ export class Instances {
     return new Set([...this.#entries.values()].flatMap((entry) => entry.process.portNumber ?? []));
   }
 
+  /** What each child holds, for the sum of memory. */
+  holders(): Holder[] {
+    return [...this.#entries.values()].flatMap(({ process, decision }) => {
+      if (process.pid === null || decision.placement === null) return [];
+      const sample = sampleProcess(process.pid);
+      const own = sample?.privateBytes ?? null;
+      return {
+        isAtRest: process.state === 'ready',
+        takes: decision.placement.takes,
+        privateBytes: own === null ? null : own + (sample?.sharedBytes ?? 0),
+      };
+    });
+  }
+
   recentLines(modelId: string, count: number): readonly string[] {
     return this.#entries.get(modelId)?.process.recentLines(count) ?? [];
   }
 
-  /** Starts a model that has no child and waits until it answers. The verdict goes out before this resolves. */
+  /**
+   * Starts a model that has no child and waits until it answers. The verdict goes out before this resolves. When it
+   * rejects, the child is gone.
+   */
   async start(modelId: string, decision: LoadDecision): Promise<ReadyEngine> {
     const { bus, log } = this.#options;
     const reader = new LoadReader();
@@ -117,9 +136,13 @@ export class Instances {
       this.#speak(modelId, entry, reader, ready.loadMs, null);
       return ready;
     } catch (thrown) {
+      // One that took too long is still on its way out, and holds its memory until then.
+      await entry.process.exited;
       const fault = toFault(thrown, 'bad_gateway');
-      if (entry.process.state === 'failed') this.#speak(modelId, entry, reader, null, fault);
-      throw fault;
+      if (entry.process.state !== 'failed') throw fault;
+      const told = explained(modelId, fault, entry.process.recentLines(200));
+      this.#speak(modelId, entry, reader, null, told);
+      throw told;
     } finally {
       entry.reader = null;
     }
@@ -168,8 +191,26 @@ export class Instances {
     else if (verdict.outcome === 'degraded') log.warn(`${modelId} is loaded, but not as planned: ${reasons}`, fields);
     else log.error(`${modelId} was not loaded: ${reasons}`, fields);
     bus.emit({ type: 'instance.verdict', verdict });
-    if (fault === null) this.#options.onMeasured(modelId, entry.decision, verdict, reader);
+    if (fault !== null) return;
+    try {
+      this.#options.onMeasured(modelId, entry.decision, verdict, reader);
+    } catch (thrown) {
+      // A store that is full or locked must not fail a load that went well.
+      log.warn(`what the load took could not be remembered: ${toFault(thrown).message}`, { model: modelId });
+    }
   }
+}
+
+/** The engine's failure in words for people, where its lines tell the cause; all its details stay. */
+function explained(modelId: string, fault: Fault, lines: readonly string[]): Fault {
+  const cause = explainFailure(lines);
+  if (cause === null) return fault;
+  return new Fault(fault.kind, `${modelId} could not be loaded: ${cause.message}`, {
+    hint: cause.hint,
+    cause: fault,
+    blame: fault.blame,
+    details: { ...fault.details, reason: fault.message },
+  });
 }
 
 function judgementOf(entry: Entry, reader: LoadReader, loadMs: number | null, fault: Fault | null): Judgement {
@@ -177,8 +218,7 @@ function judgementOf(entry: Entry, reader: LoadReader, loadMs: number | null, fa
   const facts = reader.result();
   const takes = placement?.takes ?? [];
   if (fault !== null) {
-    const explained = explainFailure(entry.process.recentLines(200));
-    return judgeFailure({ takes, facts, loadMs }, explained ?? { message: fault.message, hint: fault.hint ?? null });
+    return judgeFailure({ takes, facts, loadMs }, { message: fault.message, hint: fault.hint ?? null });
   }
   if (placement === null)
     return {

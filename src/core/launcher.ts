@@ -6,14 +6,14 @@ import type { EngineBuild } from '../engine/build.ts';
 import type { LoadFacts } from '../engine/verdict.ts';
 import { reconcile } from '../hardware/devices.ts';
 import type { Snapshot } from '../hardware/probe.ts';
-import { type Budget, budgetOf, sumBytes } from './budget.ts';
+import { type Budget, budgetOf, type Held, pooled, sumBytes } from './budget.ts';
 import type { CorrectionKey, Corrections } from './corrections.ts';
 import type { Launch } from './dispatch.ts';
 import type { DroverStatus, FitReport } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
-import type { Instances, LoadDecision } from './instances.ts';
+import type { LoadDecision } from './instances.ts';
 import { type CustomCommands, customSpec, engineArgv, engineSpec, type LoadingContext, placeModel } from './loading.ts';
-import { type DeviceTake, HOST, type NoFit, type Placement } from './placement.ts';
+import { type Correction, type DeviceTake, HOST, type NoFit, type Placement } from './placement.ts';
 import type { RegisteredModel, Registry } from './registry.ts';
 import type { Plan, Reservations, Reserve } from './scheduler-policy.ts';
 
@@ -26,18 +26,25 @@ export interface LauncherOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly custom: CustomCommands;
   readonly workingFolder: string;
-  /** What our children hold by device, as far as it shows in what is free. */
-  readonly held: () => Record<string, number>;
+  readonly held: () => Held;
   readonly usedPorts: () => ReadonlySet<number>;
 }
 
 /** A measurement this young is good enough for the next decision. */
 const FRESH_MS = 500;
 
+/** Settings of an entry that count from the next request on, without a new start. */
+const APPLIED_AT_ONCE: ReadonlySet<string> = new Set([
+  ...['ttl', 'pin', 'concurrencyLimit', 'aliases', 'unlisted', 'name', 'description'],
+  ...['useModelName', 'filters'],
+]);
+
 export class Launcher {
   readonly #options: LauncherOptions;
   #budget: Budget | null = null;
   #measuredAt = 0;
+  /** Another engine may see other devices. */
+  #measuredFor: EngineBuild | null = null;
   #measuring: Promise<void> | null = null;
 
   constructor(options: LauncherOptions) {
@@ -46,7 +53,8 @@ export class Launcher {
 
   /** Looks at the memory again, unless that was done just now. Callers share one look. */
   async measure(): Promise<void> {
-    if (this.#budget !== null && performance.now() - this.#measuredAt < FRESH_MS) return;
+    const isFresh = performance.now() - this.#measuredAt < FRESH_MS && this.#measuredFor === this.#options.choice.build;
+    if (this.#budget !== null && isFresh) return;
     this.#measuring ??= this.#measure().finally(() => {
       this.#measuring = null;
     });
@@ -100,7 +108,7 @@ export class Launcher {
     const placement = this.#place(model, build, sum, contextTokens);
     const freeBytes = Object.fromEntries([
       ...budget.devices.map((device) => [device.id, Math.max(0, device.budgetBytes - (sum[device.id] ?? 0))] as const),
-      [HOST, Math.max(0, budget.host.budgetBytes - (sum[HOST] ?? 0))] as const,
+      [HOST, Math.max(0, budget.host.budgetBytes - pooled(budget.devices, sum, HOST))] as const,
     ]);
     if (placement.fit === 'does_not_fit') {
       return {
@@ -134,50 +142,40 @@ export class Launcher {
   fingerprintOf(modelId: string): string {
     const model = this.#options.registry.find(modelId);
     if (model === null) return '';
-    const { macros, preferredContext } = this.#options.settings();
-    const {
-      ttl: _,
-      pin: __,
-      concurrencyLimit: ___,
-      aliases: ____,
-      unlisted: _____,
-      name: ______,
-      description: _______,
-      ...launch
-    } = model.entry;
+    const settings = this.#options.settings();
+    if (model.file === null) return this.#commandFingerprint(model, settings);
+    const { file } = model;
+    const launch = Object.entries(model.entry).filter(([name]) => !APPLIED_AT_ONCE.has(name));
     return JSON.stringify([
       launch,
-      model.file?.path ?? null,
-      model.file?.projectorPath ?? null,
-      model.file === null ? macros : preferredContext,
+      file.files,
+      file.sizeBytes,
+      file.modifiedAt,
+      file.projectorPath,
+      model.entry.contextSize === undefined ? settings.preferredContext : null,
     ]);
   }
 
-  /** What running children hold where it is missing from what is free; mapped weights are not, they are page cache. */
-  heldBy(instances: Instances): Record<string, number> {
-    const takes = instances.ids().flatMap((id) => {
-      const running = instances.get(id);
-      return running?.pid == null ? [] : (running.decision.placement?.takes ?? []);
-    });
-    return sumBytes(
-      takes.map((take) => ({
-        [take.device]: take.device === HOST ? take.kvBytes + take.computeBytes : take.totalBytes,
-      })),
-    );
+  /** By what is run, so that a macro that it does not use changes nothing. */
+  #commandFingerprint({ id, entry }: RegisteredModel, settings: Settings): string {
+    try {
+      const { argv, baseUrl, healthPath, environment, stopArgv } = this.#options.custom.command(settings, id, entry, 0);
+      return JSON.stringify([argv, baseUrl, healthPath, environment, stopArgv(0)]);
+    } catch {
+      return JSON.stringify([entry, settings.macros]);
+    }
   }
 
   budgetLines(reserved: Reservations): DroverStatus['budget'] {
     const budget = this.#budget;
     if (budget === null) return [];
     const sum = sumBytes(reserved.values());
-    return [
-      ...budget.devices.map((device) => ({
-        device: device.id,
-        totalBytes: device.totalBytes,
-        budgetBytes: device.budgetBytes,
-      })),
-      { device: HOST, ...budget.host },
-    ].map((line) => ({ ...line, reservedBytes: sum[line.device] ?? 0 }));
+    return [...budget.devices, { id: HOST, ...budget.host }].map(({ id, totalBytes, budgetBytes }) => ({
+      device: id,
+      totalBytes,
+      budgetBytes,
+      reservedBytes: pooled(budget.devices, sum, id),
+    }));
   }
 
   async #measure(): Promise<void> {
@@ -190,18 +188,29 @@ export class Launcher {
       build: { devices, backend: build?.backend ?? 'cpu' },
       snapshot,
       gpuOf: (device) => known.get(device.id) ?? null,
-      heldBytes: this.#options.held(),
+      held: this.#options.held(),
+      previous: this.#budget,
       vram,
       ram,
     });
     this.#measuredAt = performance.now();
+    this.#measuredFor = build;
   }
 
   #place(model: RegisteredModel, build: EngineBuild, reserved: Reserve, contextTokens?: number): Placement | NoFit {
     const budget = this.#budget;
     if (budget === null) throw new Fault('internal', 'A model was placed before the memory was measured.');
-    const correction = model.file === null ? null : this.#options.corrections.of(keyOf(model, build));
+    const correction = this.#correction(model, build);
     return placeModel(model, budget, reserved, this.#options.settings(), correction, contextTokens);
+  }
+
+  /** A store that cannot be read costs exactness, never a load. */
+  #correction(model: RegisteredModel, build: EngineBuild): Correction | null {
+    try {
+      return model.file === null ? null : this.#options.corrections.of(keyOf(model, build));
+    } catch {
+      return null;
+    }
   }
 
   #context(): LoadingContext {

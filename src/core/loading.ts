@@ -12,7 +12,7 @@ import { checkFlags } from '../engine/flags.ts';
 import type { ProcessSpec } from '../engine/process.ts';
 import type { ModelKind } from '../gguf/facts.ts';
 import { readModelFacts } from '../models/gguf-file.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, pooled } from './budget.ts';
 import { type Correction, HOST, type NoFit, type Placement, place } from './placement.ts';
 import type { RegisteredModel } from './registry.ts';
 
@@ -53,7 +53,7 @@ export function placeModel(
 ): Placement | NoFit {
   const file = requireFile(model);
   const { entry } = model;
-  const reserved = (id: string): number => reservedBytes[id] ?? 0;
+  const reserved = (id: string): number => pooled(budget.devices, reservedBytes, id);
   const forcedContext = contextTokens ?? entry.contextSize;
   return place({
     facts: file.facts,
@@ -161,7 +161,8 @@ const stopWords = (stopArgv: (pid: number) => readonly string[] | null): readonl
   stopArgv(PID_MARK)?.map((word) => word.replaceAll(String(PID_MARK), '${PID}')) ?? null;
 const PID_MARK = 2_147_483_646;
 
-function requireFile(model: RegisteredModel) {
+/** The file of a model that can be loaded; else a Fault `unprocessable` that says why not. */
+export function requireFile(model: RegisteredModel) {
   const { file } = model;
   if (file === null) throw new Fault('internal', `${model.id} is a custom command; it has no file to place.`);
   if (file.fault !== null || file.facts === null) {

@@ -52,6 +52,11 @@ export class Breaker {
     this.#retryAt = now + (this.#isOpen ? openMs : Math.min(longestMs, firstMs * 2 ** (count - 1)));
   }
 
+  /** It works again: nothing is wrong with it now, but the count stays. */
+  forgive(): void {
+    this.#last = null;
+  }
+
   /** Somebody who knows asks for it: a clean slate. */
   reset(): void {
     this.#failedAt = [];

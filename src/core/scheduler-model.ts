@@ -16,6 +16,14 @@ export interface Ticket {
   readonly deadlineAt: number;
 }
 
+export interface UnloadOptions {
+  readonly force?: boolean;
+  /** How long requests in flight may take to end, in milliseconds. */
+  readonly drainMs: number;
+  /** It is to be started differently: who waits goes on waiting. */
+  readonly isReplaced?: boolean;
+}
+
 /** What the configuration says about one model now. */
 export interface ModelRule {
   /** Idle milliseconds after which it is stopped; null: never. */

@@ -13,6 +13,7 @@ import {
   type ModelView,
   newModel,
   type Ticket,
+  type UnloadOptions,
   viewOf,
 } from './scheduler-model.ts';
 import { choose, type Planner, type Reserve } from './scheduler-policy.ts';
@@ -107,6 +108,7 @@ export class Scheduler<L> {
       for (const ticket of this.#queue.of(modelId)) this.#refuse(ticket, outcome.fault);
     } else {
       model.loadMs = outcome.loadMs;
+      model.breaker.forgive();
       model.lastUsedAt = this.#effects.now();
       this.#become(model, 'ready');
     }
@@ -141,11 +143,12 @@ export class Scheduler<L> {
     this.#advance();
   }
 
-  /** Stops a model: idle now, busy when its requests have ended or `drainMs` have passed; waiting requests are refused. */
-  unload(modelId: string, options: { readonly force?: boolean; readonly drainMs: number }): void {
+  /** Stops a model: idle now, busy when its requests have ended or `drainMs` have passed. `isReplaced`: waiting requests
+   * wait for it to come back; else they are refused. */
+  unload(modelId: string, options: UnloadOptions): void {
     const model = this.#model(modelId);
     const fault = this.#isClosing ? closingFault() : unloadedFault(modelId);
-    for (const ticket of this.#queue.of(modelId)) this.#refuse(ticket, fault);
+    if (options.isReplaced !== true) for (const ticket of this.#queue.of(modelId)) this.#refuse(ticket, fault);
     const isForced = options.force === true;
     if (model.state === 'starting') this.#stop(model, true);
     else if (model.state === 'ready') {

@@ -4,7 +4,7 @@ import { Fault, toFault } from '../base/fault.ts';
 import { Latch } from '../base/sync.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 import type { Effects, SchedulerEvent } from './scheduler-effects.ts';
-import type { ModelState, ModelView, Ticket } from './scheduler-model.ts';
+import type { ModelState, ModelView, Ticket, UnloadOptions } from './scheduler-model.ts';
 import type { Fits, Reserve } from './scheduler-policy.ts';
 
 export interface Grant {
@@ -107,7 +107,7 @@ export class Tickets<L> {
   }
 
   /** Resolves when the model holds no memory any more. */
-  async unload(modelId: string, options: { readonly force?: boolean; readonly drainMs: number }): Promise<void> {
+  async unload(modelId: string, options: UnloadOptions): Promise<void> {
     this.#scheduler.unload(modelId, options);
     await this.#untilGone(modelId);
   }
