@@ -20,7 +20,7 @@ export interface UnloadOptions {
   readonly force?: boolean;
   /** How long requests in flight may take to end, in milliseconds. */
   readonly drainMs: number;
-  /** It is to be started differently: who waits goes on waiting. */
+  /** It is to be started differently: who waits goes on waiting. Else who waits is refused. */
   readonly isReplaced?: boolean;
 }
 

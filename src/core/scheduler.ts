@@ -143,8 +143,7 @@ export class Scheduler<L> {
     this.#advance();
   }
 
-  /** Stops a model: idle now, busy when its requests have ended or `drainMs` have passed. `isReplaced`: waiting requests
-   * wait for it to come back; else they are refused. */
+  /** Stops a model: idle now, busy when its requests have ended or `drainMs` have passed. */
   unload(modelId: string, options: UnloadOptions): void {
     const model = this.#model(modelId);
     const fault = this.#isClosing ? closingFault() : unloadedFault(modelId);
