@@ -20,6 +20,7 @@ import { EngineChoice } from '../core/engine-choice.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
+import { Reaper } from '../engine/reaper.ts';
 import { createDebianSource } from '../engine/sources/debian.ts';
 import { createGithubSource } from '../engine/sources/github.ts';
 import { probeHardware } from '../hardware/probe.ts';
@@ -59,6 +60,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   for (const warning of call.config.warnings) {
     log.warn(`${paths.configFile}:${warning.line}:${warning.column}: ${warning.message}`);
   }
+  const records = options.holdsLock ? new Reaper(join(paths.children, 'records'), log.as('engine')) : null;
+  records?.reap();
   const store = openStore(paths.store, [...LIBRARY_MIGRATIONS, ...HOUSE_MIGRATIONS, ...KEY_MIGRATIONS]);
   const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
   const probeModel = probeFile(paths);
@@ -98,7 +101,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     settings,
     dataFolder: paths.data,
     workingFolder: paths.children,
-    records: null,
+    records,
     log,
     bus,
     store,
