@@ -173,10 +173,20 @@ describe('streams', () => {
     expect(await lines('')).toContain('one');
     expect((await fetch(`${url}/logs?limit=x`)).status).toBe(400);
     const followed = await fetch(`${url}/logs?limit=1&model=c&follow=true`);
-    const reading = frames(followed, 2, '\n');
+    const reading = frames(followed, 3, '\n');
     while (core.bus.listenerCount === 0) await new Promise((resolve) => setImmediate(resolve));
     core.bus.emit({ type: 'engine.output', modelId: 'owner/a b', line: 'not this' });
     core.bus.emit({ type: 'engine.output', modelId: 'c', line: 'four' });
-    expect((await reading).map((line) => JSON.parse(line).message)).toEqual(['three', 'four']);
+    const told = (await reading).filter((line) => line !== '');
+    expect(told.map((line) => JSON.parse(line).message)).toEqual(['three', 'four']);
+  });
+
+  test('events and followed logs end when the server stops', async () => {
+    const events = await fetch(`${url}/events`);
+    const logs = await fetch(`${url}/logs?limit=0&follow=true`);
+    while (core.bus.listenerCount < 2) await new Promise((resolve) => setImmediate(resolve));
+    core.bus.emit({ type: 'server.stopping' });
+    expect(await events.text()).toContain('event: server.stopping');
+    expect((await logs.text()).trim()).toBe('');
   });
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { connect } from 'node:net';
 import { Elysia } from 'elysia';
 import { Latch } from '../../src/base/sync.ts';
 import { createApp } from '../../src/server/app.ts';
@@ -75,4 +76,21 @@ test('a drain has an end', async () => {
   await listener.close({ drainMs: 50 });
   expect(performance.now() - before).toBeLessThan(2000);
   expect(reading).rejects.toThrow();
+});
+
+test('a kept connection on which nothing runs holds up no drain', async () => {
+  const listener = await listen({ app: app(), host: '127.0.0.1', port: 0 });
+  const answered = new Latch();
+  const closed = new Latch();
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.on('data', () => answered.open());
+  socket.on('close', () => closed.open());
+  socket.on('error', () => closed.open());
+  socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await answered.promise;
+  const before = performance.now();
+  await listener.close({ drainMs: 4000 });
+  expect(performance.now() - before).toBeLessThan(1000);
+  socket.destroy();
+  await closed.promise;
 });

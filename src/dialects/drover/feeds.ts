@@ -10,7 +10,10 @@ export async function* eventFeed(drover: Drover, after: number | null, signal: A
   // The headers must go out at once, events or not.
   yield ': drover\n\n';
   const events = drover.bus.stream(after === null ? { signal } : { signal, after });
-  for await (const told of events) yield eventFrame(told);
+  for await (const told of events) {
+    yield eventFrame(told);
+    if (told.event.type === 'server.stopping') return;
+  }
 }
 
 export interface LogQuery {
@@ -33,7 +36,11 @@ export async function* logFeed(drover: Drover, query: LogQuery, signal: AbortSig
     .sort((left, right) => left.at - right.at);
   for (const line of query.limit === 0 ? [] : lines.slice(-query.limit)) yield logFrame(line);
   if (!query.isFollowed) return;
+  // The headers go out with the first bytes, and the next line may be long in coming.
+  yield '\n';
   for await (const told of drover.bus.stream({ signal, after })) {
+    // An endless stream would hold up the drain.
+    if (told.event.type === 'server.stopping') return;
     const line = lineOf(told);
     if (line !== null && accepts(line)) yield logFrame(line);
   }
