@@ -162,7 +162,9 @@ const MAX_LINE = 1000;
 
 /** The cause that these lines tell, or null where they tell none. */
 export function explainFailure(lines: readonly string[]): FailureCause | null {
-  const texts = lines.slice(-400).map((line) => line.slice(0, MAX_LINE).replace(PREFIX, ''));
+  // What the file says of itself is no message of the engine.
+  const spoken = lines.slice(-400).filter((line) => !line.includes('llama_model_loader: - kv '));
+  const texts = spoken.map((line) => line.slice(0, MAX_LINE).replace(PREFIX, ''));
   for (const rule of RULES) {
     for (const text of texts) {
       const match = rule.pattern.exec(text);
