@@ -64,6 +64,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   records?.reap();
   const store = openStore(paths.store, [...LIBRARY_MIGRATIONS, ...HOUSE_MIGRATIONS, ...KEY_MIGRATIONS]);
   const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
+  if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
   const probeModel = probeFile(paths);
   const hardware = () => probeHardware({ diskPaths: [paths.data, ...settings.modelsFolders] });
   const engines = openEngines({

@@ -14,6 +14,8 @@ import { pages } from './pages.ts';
 export interface AppOptions extends GuardOptions {
   /** The engines that are ready now, for `/metrics`; absent: none are asked. */
   readonly engineTargets?: () => readonly EngineTarget[];
+  /** Requests wait for it: before the first look at the models nobody can list or miss one. Absent: ready at once. */
+  readonly readyWhen?: Promise<unknown>;
   /** Milliseconds after which a streaming request whose model still loads gets headers and comments. Default 15 000. */
   readonly silenceMs?: number;
 }
@@ -54,7 +56,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
       }),
     )
     .use(droverRoutes(drover))
-    .wrap(guarded(guard));
+    .wrap(guarded(guard, options.readyWhen ?? null));
 }
 
 const stackOf = (thrown: unknown): string =>
@@ -63,13 +65,26 @@ const stackOf = (thrown: unknown): string =>
 type Fetch = Parameters<Guard['wrap']>[0];
 
 /** Elysia wraps anew for each request; one wrapped handler is enough. */
-function guarded(guard: Guard) {
+function guarded(guard: Guard, readyWhen: Promise<unknown> | null) {
   let inner: Fetch | null = null;
   let outer: Fetch | null = null;
+  let waiting = readyWhen;
+  const open = (): void => {
+    waiting = null;
+  };
+  void readyWhen?.then(open, open);
   return (handler: unknown): Fetch => {
     if (outer === null || handler !== inner) {
-      inner = handler as Fetch;
-      outer = guard.wrap(inner);
+      const answer = handler as Fetch;
+      inner = answer;
+      outer = guard.wrap((request, server) =>
+        waiting === null || pathOf(request) === '/health'
+          ? answer(request, server)
+          : waiting.then(
+              () => answer(request, server),
+              () => answer(request, server),
+            ),
+      );
     }
     return outer;
   };
