@@ -261,6 +261,7 @@ export class House implements Drover {
       const isPinned = settings.models[id]?.pin === true;
       if (isPinned !== (before.models[id]?.pin === true)) this.#dispatch.tickets.setPinned(id, isPinned);
     }
+    await this.#launcher.measure();
     this.#dispatch.tickets.refresh();
     const later = NEEDS_RESTART.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(settings[name]));
     if (later.length > 0) this.log.warn('some changes need a restart of Drover', { settings: later });

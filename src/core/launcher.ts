@@ -43,8 +43,11 @@ export class Launcher {
   readonly #options: LauncherOptions;
   #budget: Budget | null = null;
   #measuredAt = 0;
-  /** Another engine may see other devices. */
-  #measuredFor: EngineBuild | null = null;
+  /** Another engine may see other devices, other settings may allow more or less. */
+  #measuredFor: { readonly build: EngineBuild | null; readonly settings: Settings | null } = {
+    build: null,
+    settings: null,
+  };
   #measuring: Promise<void> | null = null;
 
   constructor(options: LauncherOptions) {
@@ -53,8 +56,9 @@ export class Launcher {
 
   /** Looks at the memory again, unless that was done just now. Callers share one look. */
   async measure(): Promise<void> {
-    const isFresh = performance.now() - this.#measuredAt < FRESH_MS && this.#measuredFor === this.#options.choice.build;
-    if (this.#budget !== null && isFresh) return;
+    const isSame =
+      this.#measuredFor.build === this.#options.choice.build && this.#measuredFor.settings === this.#options.settings();
+    if (this.#budget !== null && isSame && performance.now() - this.#measuredAt < FRESH_MS) return;
     this.#measuring ??= this.#measure().finally(() => {
       this.#measuring = null;
     });
@@ -181,7 +185,8 @@ export class Launcher {
   async #measure(): Promise<void> {
     const snapshot = await this.#options.hardware();
     const { build } = this.#options.choice;
-    const { vram, ram } = this.#options.settings();
+    const settings = this.#options.settings();
+    const { vram, ram } = settings;
     const devices = build?.devices ?? [];
     const known = new Map(reconcile(snapshot, devices).devices.map((device) => [device.deviceId, device.gpu]));
     this.#budget = budgetOf({
@@ -194,7 +199,7 @@ export class Launcher {
       ram,
     });
     this.#measuredAt = performance.now();
-    this.#measuredFor = build;
+    this.#measuredFor = { build, settings };
   }
 
   #place(model: RegisteredModel, build: EngineBuild, reserved: Reserve, contextTokens?: number): Placement | NoFit {

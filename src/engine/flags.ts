@@ -1,7 +1,14 @@
 // Turns a model's `flags` into arguments, or refuses them by name. Each value is one argument of its own and of its
 // option's type, so nothing can be smuggled in. Pure.
 import type { CacheType } from './command.ts';
-import { FLAG_RULES, type FlagRule, flagFault, PLANNED_NAMES, type PlannedFlags, REFUSED_FLAGS } from './flags-table.ts';
+import {
+  FLAG_RULES,
+  type FlagRule,
+  flagFault,
+  PLANNED_NAMES,
+  type PlannedFlags,
+  REFUSED_FLAGS,
+} from './flags-table.ts';
 
 export interface CheckedFlags {
   /** For `argvFor`, each option followed by its value. */
