@@ -1,9 +1,13 @@
 // The core with the real engine: loads, memory, queue, verdicts, ends.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { unlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Fault } from '../../src/base/fault.ts';
+import { Log } from '../../src/base/log.ts';
 import { HOST } from '../../src/core/placement.ts';
 import type { DroverEvent } from '../../src/core/vocabulary.ts';
+import { Reaper } from '../../src/engine/reaper.ts';
 import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
 
@@ -312,6 +316,33 @@ describe('rules of the configuration', () => {
       expect(house.events.some((event: DroverEvent) => event.type === 'server.stopping')).toBe(true);
     } finally {
       await house[Symbol.asyncDispose]();
+    }
+  });
+});
+
+describe('what an earlier run left behind', () => {
+  test('is ended at the next start; our own children are on record as long as they run', async () => {
+    const dataFolder = mkdtempSync(join(tmpdir(), 'drover-left-'));
+    const folder = join(dataFolder, 'children', 'records');
+    const recordOf = (pid: number): string => join(folder, `${pid}.json`);
+    // A child whose Drover was killed where the kernel does not end the child with it.
+    const orphan = Bun.spawn(['sleep', '600'], { stdio: ['ignore', 'ignore', 'ignore'], detached: true });
+    try {
+      new Reaper(folder, new Log()).record(orphan.pid, 'left');
+      expect(existsSync(recordOf(orphan.pid))).toBe(true);
+      {
+        await using house = await openHouse({ dataFolder, models: files('one'), config: `models:\n${fixed(['one'])}` });
+        await orphan.exited;
+        expect(orphan.signalCode).toBe('SIGKILL');
+        expect(house.log.some((line) => line.level === 'warn' && line.message.includes('left behind'))).toBe(true);
+        const { pid } = await house.ask('one');
+        expect(existsSync(recordOf(pid ?? 0))).toBe(true);
+        await house.drover.stop('one');
+        expect(existsSync(recordOf(pid ?? 0))).toBe(false);
+      }
+    } finally {
+      orphan.kill('SIGKILL');
+      rmSync(dataFolder, { recursive: true, force: true });
     }
   });
 });

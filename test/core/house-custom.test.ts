@@ -1,0 +1,155 @@
+// `cmd` entries: another server is started, found ready, asked, stopped and lost like our own engine.
+import { describe, expect, test } from 'bun:test';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { Fault } from '../../src/base/fault.ts';
+import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';
+
+const PROGRAM = join(import.meta.dir, '..', 'fixtures', 'other-server.ts');
+const BUN = process.execPath;
+
+interface Echo {
+  readonly body: unknown;
+  readonly words: readonly string[];
+  readonly pid: number;
+  readonly colour: string | null;
+}
+const echo = async (house: TestHouse, model: string, body: Record<string, unknown> = {}): Promise<Echo> =>
+  JSON.parse((await house.ask(model, { path: '/v1/chat/completions', body })).text) as Echo;
+const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
+  const outcome = await work.catch((thrown: unknown) => thrown);
+  if (outcome instanceof Fault) return outcome;
+  throw new Error(`it was expected to be refused, but: ${JSON.stringify(outcome)}`);
+};
+
+const config = (stop: string): string => `
+startPort: 18100
+macros:
+  program: ${JSON.stringify(`"${BUN}" "${PROGRAM}"`)}
+  unused: one
+models:
+  plain:
+    cmd: |
+      # a comment
+      \${program} \${PORT} \\
+        "with blank"
+    env: [COLOUR=blue]
+    useModelName: their-name
+    filters:
+      stripParams: "temperature, top_k, model"
+    aliases: [simple]
+  checked:
+    cmd: \${program} \${PORT} ready-path=/ready model=\${MODEL_ID} \${size}
+    checkEndpoint: /ready
+    macros: { size: big }
+    ttl: 300
+  unchecked:
+    cmd: \${program} \${PORT} ready-path=/never
+    checkEndpoint: none
+  elsewhere:
+    cmd: \${program} 18555
+    proxy: http://127.0.0.1:18555/
+  deaf:
+    cmd: \${program} \${PORT} deaf
+    cmdStop: '"${BUN}" "${stop}" \${PID}'
+  broken:
+    cmd: \${program} \${PORT} crash-at-start
+  absent:
+    cmd: /no/such/program \${PORT}
+  unknown:
+    cmd: \${program} \${nothing}
+`;
+
+describe('custom commands', () => {
+  test('started, ready, asked under their name and without what they do not take; nothing is reserved for them', async () => {
+    await using house = await openHouse({ config: config('x') });
+    const [plain, checked] = await Promise.all([echo(house, 'simple', { a: 1 }), echo(house, 'checked')]);
+    expect(plain).toMatchObject({ words: ['with blank'], colour: 'blue', body: { a: 1 } });
+    expect(checked.words).toEqual(['ready-path=/ready', 'model=checked', 'big']);
+    const ports = house.drover.instances().map((instance) => instance.portNumber ?? 0);
+    expect(new Set(ports).size).toBe(2);
+    expect(ports.every((port) => port >= 18_100)).toBe(true);
+    await using lease = await house.drover.acquire('plain');
+    expect(lease.upstreamModel).toBe('their-name');
+    expect(lease.strippedFields).toEqual(['temperature', 'top_k']);
+    expect(lease.headers).toEqual({});
+    expect(house.instance('plain')).toMatchObject({ reservedBytes: {}, verdict: { outcome: 'as_planned' } });
+    expect(house.instance('checked')?.ttlMs).toBe(300_000);
+    expect((await faultOf(house.drover.fit('plain'))).kind).toBe('bad_request');
+  });
+
+  test('a server without a health page, and one on an address of its own', async () => {
+    await using house = await openHouse({ config: config('x') });
+    expect((await echo(house, 'unchecked')).pid).toBeGreaterThan(0);
+    expect((await echo(house, 'elsewhere')).pid).toBe(house.pid('elsewhere'));
+    expect(house.drover.engineLines('elsewhere', 5)).toContain('serving on 18555');
+  });
+
+  test('a port that somebody has is left to him', async () => {
+    await using house = await openHouse({ config: config('x') });
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(18_100, '127.0.0.1', resolve));
+    try {
+      await echo(house, 'plain');
+      expect(house.instance('plain')?.portNumber).toBeGreaterThan(18_100);
+    } finally {
+      holder.close();
+    }
+  });
+
+  test('cmdStop ends what does not hear SIGTERM', async () => {
+    const house = await openHouse();
+    try {
+      const trace = join(house.dataFolder, 'stopped');
+      const stop = join(house.dataFolder, 'stop.ts');
+      writeFileSync(
+        stop,
+        `require('node:fs').writeFileSync(${JSON.stringify(trace)}, process.argv[2]); process.kill(Number(process.argv[2]), 'SIGKILL');`,
+      );
+      house.configure(config(stop));
+      await house.drover.reload();
+      const { pid } = await echo(house, 'deaf');
+      await house.drover.stop('deaf');
+      expect(existsSync(trace)).toBe(true);
+      expect(await Bun.file(trace).text()).toBe(String(pid));
+      expect(isAlive(pid)).toBe(false);
+    } finally {
+      await house[Symbol.asyncDispose]();
+    }
+  });
+
+  test('one that crashes at its start, one that is not there, one with a macro that is not: said, with its last lines', async () => {
+    await using house = await openHouse({ config: config('x') });
+    const broken = await faultOf(house.ask('broken'));
+    expect(broken.kind).toBe('bad_gateway');
+    expect(broken.message).toContain('the weights are on fire');
+    expect(broken.details).toMatchObject({ exitCode: 7, logLines: ['Error: the weights are on fire'] });
+    expect(house.instance('broken')).toMatchObject({ state: 'failed', verdict: { outcome: 'failed' } });
+    expect((await faultOf(house.ask('absent'))).message).toContain('/no/such/program');
+    const unknown = await faultOf(house.ask('unknown'));
+    expect(unknown.kind).toBe('config_invalid');
+    expect(unknown.message).toContain('nothing');
+  });
+
+  test('one that dies while it answers is started again', async () => {
+    await using house = await openHouse({ config: config('x') });
+    const first = await echo(house, 'plain');
+    await house.ask('plain', { path: '/crash' }).catch(() => undefined);
+    await house.untilState('plain', 'failed');
+    expect(house.instance('plain')?.failure).toContain('139');
+    expect((await echo(house, 'plain')).pid).not.toBe(first.pid);
+  });
+
+  test('a macro that a command does not use may change; one that it uses restarts it', async () => {
+    await using house = await openHouse({ config: config('x') });
+    await echo(house, 'checked');
+    const pid = house.pid('checked');
+    house.configure(config('x').replace('unused: one', 'unused: two').replace('ttl: 300', 'ttl: 301'));
+    expect(await house.drover.reload()).toEqual([]);
+    expect(house.pid('checked')).toBe(pid);
+    house.configure(config('x').replace('size: big', 'size: small'));
+    expect(await house.drover.reload()).toEqual(['checked']);
+    expect((await echo(house, 'checked')).words).toContain('small');
+  });
+});
