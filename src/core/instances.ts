@@ -218,7 +218,8 @@ function judgementOf(entry: Entry, reader: LoadReader, loadMs: number | null, fa
   const facts = reader.result();
   const takes = placement?.takes ?? [];
   if (fault !== null) {
-    return judgeFailure({ takes, facts, loadMs }, { message: fault.message, hint: fault.hint ?? null });
+    const cause = explainFailure(entry.process.recentLines(200));
+    return judgeFailure({ takes, facts, loadMs }, cause ?? { message: fault.message, hint: fault.hint ?? null });
   }
   if (placement === null)
     return {

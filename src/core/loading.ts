@@ -54,7 +54,7 @@ export function placeModel(
   const file = requireFile(model);
   const { entry } = model;
   const reserved = (id: string): number => pooled(budget.devices, reservedBytes, id);
-  const forcedContext = contextTokens ?? entry.contextSize;
+  const flags = checkFlags(entry.flags ?? {}, 'file').planned;
   return place({
     facts: file.facts,
     projector: file.projectorFacts,
@@ -67,13 +67,14 @@ export function placeModel(
     })),
     host: { budgetBytes: Math.max(0, budget.host.budgetBytes - reserved(HOST)) },
     settings: {
-      contextTokens: forcedContext,
+      contextTokens: contextTokens ?? entry.contextSize ?? flags.contextTokens,
       preferredContextTokens: settings.preferredContext,
-      gpuLayers: entry.gpuLayers,
-      cacheType: entry.cacheType,
-      slotCount: entry.parallel,
-      batchTokens: entry.batchSize,
-      threads: entry.threads,
+      gpuLayers: entry.gpuLayers ?? flags.gpuLayers,
+      cacheType: entry.cacheType ?? flags.cacheType,
+      slotCount: entry.parallel ?? flags.slotCount,
+      batchTokens: entry.batchSize ?? flags.batchTokens,
+      microBatchTokens: flags.microBatchTokens,
+      threads: entry.threads ?? flags.threads,
     },
     correction,
   });
@@ -118,7 +119,7 @@ export function engineArgv(model: RegisteredModel, placement: Placement, build: 
     plan: placement.plan,
     files: { model: file.path, projector: file.projectorPath, draft: entry.draft ?? null },
     kind: engineKind(file.facts.kind),
-    userFlags: entry.flags === undefined ? [] : checkFlags(entry.flags, 'file').argv,
+    userFlags: checkFlags(entry.flags ?? {}, 'file', build.flags).argv,
     alias: model.id,
     chatTemplate: entry.chatTemplate ?? null,
   });

@@ -1,6 +1,6 @@
 // The core while configuration and files change under it: what is not concerned goes on.
 import { describe, expect, test } from 'bun:test';
-import { renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../src/base/fault.ts';
 import { openHouse } from '../fixtures/house.ts';
@@ -89,6 +89,39 @@ describe('a changed configuration', () => {
     const at = performance.now();
     expect((await house.ask('model')).status).toBe(200);
     expect(performance.now() - at).toBeLessThan(900);
+  });
+});
+
+describe('flags of an entry', () => {
+  test('what the plan decides goes into the plan, the rest to the engine, what is not allowed is refused by name', async () => {
+    await using house = await openHouse({
+      models: files('model'),
+      config: `models:\n${entry('model', '    flags: { ctx-size: 1536, parallel: 3, cache-type-k: f32, cache-type-v: f32, ubatch-size: 64, seed: 7 }\n')}`,
+    });
+    await house.drover.load('model');
+    expect(house.instance('model')?.verdict).toMatchObject({
+      outcome: 'as_planned',
+      contextTokens: 1536,
+      cacheTypeK: 'f32',
+    });
+    const words = readFileSync(`/proc/${house.pid('model')}/cmdline`, 'utf8').split('\0');
+    const after = (name: string): string | undefined => words[words.indexOf(name) + 1];
+    expect([after('--parallel'), after('--ubatch-size'), after('--seed'), after('--threads')]).toEqual([
+      '3',
+      '64',
+      '7',
+      '1',
+    ]);
+    // The structured setting is the plainer word.
+    house.configure(`models:\n${entry('model', '    contextSize: 512\n    flags: { ctx-size: 1536 }\n')}`);
+    await house.drover.reload();
+    await house.drover.load('model');
+    expect(house.instance('model')?.verdict?.contextTokens).toBe(512);
+    house.configure(`models:\n${entry('model', '    flags: { log-file: /tmp/x }\n')}`);
+    await house.drover.reload();
+    const fault = (await house.ask('model').catch((thrown: unknown) => thrown)) as Fault;
+    expect(fault.kind).toBe('config_invalid');
+    expect(fault.message).toContain('log-file');
   });
 });
 
