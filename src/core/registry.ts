@@ -14,7 +14,13 @@ export interface RegisteredModel {
   readonly file: LibraryModel | null;
 }
 
+/** Spellings that are remembered; more than anybody uses. */
+const REMEMBERED = 1000;
+
 export class Registry {
+  #listing: readonly LibraryModel[] | null = null;
+  readonly #found = new Map<string, RegisteredModel>();
+
   constructor(
     private readonly library: Library,
     private settings: Pick<Settings, 'models'>,
@@ -24,6 +30,7 @@ export class Registry {
   /** Takes new settings; the library is told by whoever owns it. */
   update(settings: Pick<Settings, 'models'>): void {
     this.settings = settings;
+    this.#found.clear();
   }
 
   all(): readonly RegisteredModel[] {
@@ -38,8 +45,21 @@ export class Registry {
     return [...custom, ...found];
   }
 
-  /** By id, alias or file name; null where nothing is called so. */
+  /** By id, alias or file name; null where nothing is called so. What was found is remembered until something changes. */
   find(name: string): RegisteredModel | null {
+    const listing = this.library.models();
+    if (this.#listing !== listing) {
+      this.#listing = listing;
+      this.#found.clear();
+    }
+    const known = this.#found.get(name);
+    if (known !== undefined) return known;
+    const model = this.#look(name);
+    if (model !== null && this.#found.size < REMEMBERED) this.#found.set(name, model);
+    return model;
+  }
+
+  #look(name: string): RegisteredModel | null {
     const wanted = name.toLowerCase();
     for (const [id, entry] of Object.entries(this.settings.models)) {
       if (entry.cmd === undefined) continue;

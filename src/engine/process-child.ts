@@ -17,6 +17,8 @@ export interface ChildOptions {
 const LAST_LINES_MS = 100;
 /** When a child that shows no sign of leaving is asked again. */
 const REMINDER_MS = 300;
+/** Between two looks at the log of a calm child. */
+const REST_MS = 2;
 /** How long the kernel may take to end what was sent SIGKILL; a process that waits for a driver may take for ever. */
 const KILL_MS = 10_000;
 
@@ -26,6 +28,8 @@ export class Child {
   readonly exited: Promise<ChildExit>;
   readonly #process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>;
   readonly #lifeline: Lifeline | null;
+  /** True once nothing in its log is waited for any more: then lines may come a little later, several at once. */
+  isCalm = false;
   #isOurs = false;
   #hasExited = false;
 
@@ -95,6 +99,7 @@ export class Child {
 
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.#hasExited) return;
+    this.isCalm = false;
     this.#isOurs = true;
     if (process.platform === 'win32') {
       endTreeOnWindows(this.pid);
@@ -122,9 +127,10 @@ export class Child {
 
   async #follow(onLine: ChildOptions['onLine']): Promise<ChildExit> {
     const reading = new AbortController();
+    const restMs = (): number => (this.isCalm ? REST_MS : 0);
     const streams = Promise.all([
-      readLines(this.#process.stdout, (line) => onLine(line, 'stdout'), reading.signal),
-      readLines(this.#process.stderr, (line) => onLine(line, 'stderr'), reading.signal),
+      readLines(this.#process.stdout, (line) => onLine(line, 'stdout'), reading.signal, restMs),
+      readLines(this.#process.stderr, (line) => onLine(line, 'stderr'), reading.signal, restMs),
     ]);
     await this.#process.exited;
     this.#hasExited = true;

@@ -225,6 +225,7 @@ export class EngineProcess {
         loadMs: performance.now() - run.startedAt,
         signal: run.alive.signal,
       };
+      run.child.isCalm = true;
       this.#become('ready');
       this.#wanted?.open(run.ready);
       this.#wanted = null;

@@ -210,7 +210,7 @@ export async function benchServing(): Promise<Figure[]> {
   using data = temporaryFolder('bench-data');
   writeFileSync(
     join(data.path, 'config.yaml'),
-    `models:\n  tiny-a: { file: ${join(models.path, 'tiny-a.gguf')} }\n  tiny-b: { file: ${join(models.path, 'tiny-b.gguf')} }\ngroups:\n  pair: { swap: true, members: [tiny-a, tiny-b] }\n`,
+    `models:\n  tiny-a: { file: ${join(models.path, 'tiny-a.gguf')}, threads: 1 }\n  tiny-b: { file: ${join(models.path, 'tiny-b.gguf')}, threads: 1 }\ngroups:\n  pair: { swap: true, members: [tiny-a, tiny-b] }\n`,
   );
   await using drover = await startDrover({ modelsFolders: [], dataFolder: data.path });
   const flags = await sameFlags(drover, 'tiny-a');
