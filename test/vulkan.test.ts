@@ -163,25 +163,53 @@ describe('never silently on the CPU', () => {
     expect((await drover.cli('ps')).stdout).toMatch(/without_driver +failed/);
   });
 
-  test('a server that starts without the driver does not take the build for Vulkan as it is', async () => {
+  test('what was asked for counts: no GPU, no service for --backend vulkan; --backend cpu leaves the GPU alone', async () => {
     using other = temporaryFolder('vulkan-none');
+    const hidden = { VK_DRIVER_FILES: '/nowhere/icd.json' };
     const run = await cli(
       ['engine', 'install', (await testEngine()).folder, '--json'],
-      cleanEnvironment(other.path, { VK_DRIVER_FILES: '/nowhere/icd.json' }),
+      cleanEnvironment(other.path, hidden),
     );
     // Without a device it is what it can be: a build for the CPU, and says so.
-    expect(run.exitCode).toBe(0);
-    const build = JSON.parse(run.stdout) as EngineBuild;
-    expect(build.backend).toBe('cpu');
-    expect(build.id).toContain('cpu');
-    const served = await cli(
-      ['fit', whole, '--backend', 'vulkan', '--offline'],
-      cleanEnvironment(other.path, {
-        VK_DRIVER_FILES: '/nowhere/icd.json',
-        DROVER_BACKEND: 'vulkan',
-        DROVER_OFFLINE: '1',
-      }),
-    );
-    expect(served.exitCode).not.toBe(0);
+    expect(JSON.parse(run.stdout)).toMatchObject({ backend: 'cpu', id: expect.stringContaining('cpu') });
+    const start = (dataFolder: string, backend: string, more: Record<string, string>) =>
+      startDrover({
+        engine: null,
+        dataFolder,
+        modelsFolders: [models.path],
+        environment: more,
+        args: ['--backend', backend, '--offline'],
+      });
+    const body = JSON.stringify({ model: 'whole', prompt: 'the water', max_tokens: 4 });
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    {
+      await using wants = await start(other.path, 'vulkan', hidden);
+      const response = await wants.request('/v1/completions', init);
+      expect(response.status).toBe(503);
+      expect(await response.text()).toContain('vulkan');
+      expect((await wants.cli('status')).stdout).toMatch(/engine +No engine is installed/);
+    }
+    await drover[Symbol.asyncDispose]();
+    await using leaves = await start(data.path, 'cpu', llvmpipeEnvironment());
+    expect((await leaves.request('/v1/completions', init)).status).toBe(200);
+    const { instances } = await leaves.json<{ instances: Instance[] }>('/drover/instances');
+    expect(instances[0]?.verdict).toMatchObject({ outcome: 'as_planned', layersOnGpu: 0 });
+    expect(Object.keys(instances[0]?.verdict?.measuredBytes ?? {})).toEqual(['Host']);
+  });
+
+  test('an engine that is given must be one for what was asked', async () => {
+    using other = temporaryFolder('vulkan-given');
+    await using wrong = await startDrover({
+      dataFolder: other.path,
+      environment: { VK_DRIVER_FILES: '/nowhere/icd.json' },
+      args: ['--backend', 'vulkan'],
+    });
+    await wrong.waitForLine(/is one for cpu; vulkan was asked for/);
+    const response = await wrong.request('/v1/completions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'drover-probe', prompt: 'x', max_tokens: 2 }),
+    });
+    expect(response.status).toBe(503);
   });
 });

@@ -1,12 +1,13 @@
 // Which engine serves: settled in the background after start, waited for by whoever needs it, settled anew on request.
 // It must never block the start, and never hide why there is none.
 import type { Bus } from '../base/bus.ts';
-import { type Fault, toFault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { untilAborted } from '../base/sync.ts';
 import type { Settings } from '../config/schema.ts';
 import type { EngineBuild } from '../engine/build.ts';
 import { ladderFor, machineKeyOf, type Rung } from '../engine/catalog.ts';
+import { backendOf } from '../engine/inspect.ts';
 import type { Engines, EnsureOptions } from '../engine/install.ts';
 import type { Snapshot } from '../hardware/probe.ts';
 import type { DroverEvent } from './vocabulary.ts';
@@ -26,8 +27,9 @@ const RETRY_MS = 60_000;
 export class EngineChoice {
   readonly #options: EngineChoiceOptions;
   #pending: Promise<EngineBuild> | null = null;
-  #failure: { readonly fault: Fault; readonly at: number } | null = null;
+  #failure: { readonly fault: Fault; readonly at: number; readonly mark: string } | null = null;
   #chosen: EngineBuild | null = null;
+  #narrowed: { readonly of: EngineBuild; readonly build: EngineBuild } | null = null;
 
   constructor(options: EngineChoiceOptions) {
     this.#options = options;
@@ -36,8 +38,10 @@ export class EngineChoice {
   /** The engine in use, or null while it is being settled or where there is none. */
   get build(): EngineBuild | null {
     if (this.#chosen === null) return null;
-    // Another process may have pointed `current` elsewhere.
-    return this.#chosen.id === 'given' ? this.#chosen : (this.#options.engines.current() ?? this.#chosen);
+    if (this.#chosen.id === 'given') return this.#fitted(this.#chosen);
+    // Another process may have pointed `current` elsewhere; what was asked for still counts.
+    const current = this.#options.engines.current();
+    return this.#fitted(current !== null && this.#isWanted(current) ? current : this.#chosen);
   }
 
   /** Why there is none; null while there is one or it is being settled. */
@@ -47,24 +51,38 @@ export class EngineChoice {
 
   /** Waits for an engine. Callers share one attempt; the abort of one ends only its own wait. */
   async ensure(signal?: AbortSignal): Promise<EngineBuild> {
-    const build = this.build ?? this.#installedMeanwhile();
+    const { build } = this;
     if (build !== null) return build;
-    if (this.#failure !== null && Date.now() - this.#failure.at < RETRY_MS) throw this.#failure.fault;
+    const failure = this.#failure;
+    // Another process may have brought one since (`drover engine install`).
+    const isOld = failure === null || Date.now() - failure.at >= RETRY_MS || this.#mark() !== failure.mark;
+    if (!isOld) throw failure.fault;
     this.#pending ??= this.#settle().finally(() => {
       this.#pending = null;
     });
     return untilAborted(this.#pending, signal);
   }
 
-  /** After a failure: `drover engine install` in another process may have brought one. */
-  #installedMeanwhile(): EngineBuild | null {
-    if (this.#failure === null) return null;
+  /** Changes when another build becomes current, or the current one proves itself again. */
+  #mark(): string {
     const current = this.#options.engines.current();
-    if (current === null) return null;
-    this.#failure = null;
-    this.#chosen = current;
-    this.#options.bus.emit({ type: 'engine.changed', buildId: current.id });
-    return current;
+    return current === null ? '' : `${current.id} ${current.proof?.at ?? ''}`;
+  }
+
+  #isWanted(build: EngineBuild): boolean {
+    const { backend } = this.#options.settings;
+    return backend === 'auto' || this.#fitted(build).backend === backend;
+  }
+
+  /** What a build is when one backend was asked for: its devices of that backend; for `cpu`, which every build knows, none. */
+  #fitted(build: EngineBuild): EngineBuild {
+    const { backend } = this.#options.settings;
+    if (backend === 'auto' || build.backend === backend) return build;
+    if (this.#narrowed?.of === build) return this.#narrowed.build;
+    const devices = backend === 'cpu' ? [] : build.devices.filter((device) => backendOf([device.id]) === backend);
+    const narrowed = backend === 'cpu' || devices.length > 0 ? { ...build, backend, devices } : build;
+    this.#narrowed = { of: build, build: narrowed };
+    return narrowed;
   }
 
   /** What `engines` wants to know for any verb. */
@@ -72,19 +90,33 @@ export class EngineChoice {
     const { settings } = this.#options;
     return {
       ladder: ladderFor(machineOf(await this.#options.hardware()), settings.backend),
+      isAutomatic: settings.backend === 'auto',
       isOffline: settings.offline,
       given: settings.engine === 'auto' ? null : settings.engine,
       pathVariable: this.#options.pathVariable,
     };
   }
 
+  async #find(request: EnsureOptions): Promise<EngineBuild> {
+    const { engines, log, settings } = this.#options;
+    try {
+      return await engines.ensure(request);
+    } catch (thrown) {
+      // Where none was built for the processor alone, one for a GPU computes on it as well.
+      const current = engines.current();
+      if (settings.backend !== 'cpu' || current?.proof?.isGood !== true) throw thrown;
+      log.info('no engine for the CPU alone: the one in use serves without its devices', { id: current.id });
+      return current;
+    }
+  }
+
   async #settle(): Promise<EngineBuild> {
-    const { engines, log, bus } = this.#options;
+    const { log, bus, settings } = this.#options;
     this.#failure = null;
     try {
       const request = await this.request();
       let lastAt = 0;
-      const build = await engines.ensure({
+      const found = await this.#find({
         ...request,
         onProgress: (progress) => {
           const isLast = progress.totalBytes !== null && progress.doneBytes >= progress.totalBytes;
@@ -98,19 +130,27 @@ export class EngineChoice {
           });
         },
       });
-      this.#chosen = build;
+      const build = this.#fitted(found);
+      if (!this.#isWanted(build)) throw otherBackend(build, settings.backend);
+      this.#chosen = found;
       log.info('engine ready', { id: build.id, version: build.version, backend: build.backend, source: build.source });
       bus.emit({ type: 'engine.changed', buildId: build.id });
       return build;
     } catch (thrown) {
       const fault = toFault(thrown, 'engine_unobtainable');
-      this.#failure = { fault, at: Date.now() };
+      this.#failure = { fault, at: Date.now(), mark: this.#mark() };
       log.error(fault.message, { hint: fault.hint });
       bus.emit({ type: 'engine.changed', buildId: null });
       throw fault;
     }
   }
 }
+
+const otherBackend = (build: EngineBuild, wanted: string): Fault =>
+  new Fault('engine_unobtainable', `The engine ${build.folder} is one for ${build.backend}; ${wanted} was asked for.`, {
+    blame: 'caller',
+    hint: `Give one for ${wanted}, or leave --backend out. "drover doctor" tells which devices there are.`,
+  });
 
 export const machineOf = (snapshot: Snapshot) => ({
   platform: snapshot.system.platform,

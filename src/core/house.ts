@@ -81,6 +81,7 @@ export class House implements Drover {
   #settings: Settings;
   #urls: readonly string[] = [];
   #isClosing = false;
+  #servedEngine: string | null = null;
   #isReloading = false;
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
   readonly #scanned = new Latch();
@@ -212,7 +213,7 @@ export class House implements Drover {
       startedAt: this.#startedAt,
       dataFolder: this.#options.dataFolder,
       urls: this.#urls,
-      engine: choice.build ?? this.#options.engines.current(),
+      engine: choice.build ?? (choice.failure === null ? this.#options.engines.current() : null),
       engineFailure: choice.failure?.message ?? null,
       modelCount: this.#registry.all().length,
       instances: this.instances(),
@@ -339,7 +340,7 @@ export class House implements Drover {
     this.#usage.add(usage);
     this.bus.emit({ type: 'request.finished', usage });
     if (usage.status >= 400) return;
-    this.#options.engines.markServed();
+    this.#markServed();
     const speed = speedOf(usage);
     if (speed !== null) this.#dispatch.instances.noteSpeed(usage.modelId, speed);
   }
@@ -370,6 +371,14 @@ export class House implements Drover {
       verdict: running?.verdict ?? null,
       failure: view.failure?.message ?? null,
     };
+  }
+
+  /** Once per engine: it looks at files. */
+  #markServed(): void {
+    const id = this.#options.choice.build?.id ?? null;
+    if (id === this.#servedEngine) return;
+    this.#servedEngine = id;
+    this.#options.engines.markServed();
   }
 
   /** News only where the state is another one: requests come and go too often to be told. */

@@ -33,6 +33,8 @@ export interface InstallOptions {
 export interface EnsureOptions extends InstallOptions {
   /** From `ladderFor`. */
   readonly ladder: readonly Rung[];
+  /** True: nobody asked for one backend, so a build that somebody chose by hand stands, whatever the ladder offers. */
+  readonly isAutomatic?: boolean | undefined;
   /** True: no source is asked. */
   readonly isOffline?: boolean | undefined;
   /** `--engine PATH`; null or absent: automatic. */

@@ -106,11 +106,11 @@ export class Engines {
       return this.#given;
     }
     if (this.#given?.id === 'given') this.#given = null;
-    const ready = this.#ready(options.ladder);
+    const ready = this.#ready(options);
     if (ready !== null && !this.#isStale(ready, this.#keyOf(options.ladder))) return ready;
     return this.#alone(options, async () => {
       // Somebody else may have installed one while we waited.
-      const known = this.#ready(options.ladder) ?? this.#takeInstalled(options.ladder);
+      const known = this.#ready(options) ?? this.#takeInstalled(options.ladder);
       const build = known === null ? null : await this.#freshen(known, this.#keyOf(options.ladder), options);
       if (build !== null && build.proof?.isGood !== false) return build;
       try {
@@ -126,10 +126,11 @@ export class Engines {
   }
 
   /** The engine in use, unless the ladder does not offer its backend or offers a better one that lies ready. */
-  #ready(ladder: readonly Rung[]): EngineBuild | null {
+  #ready({ ladder, isAutomatic }: Pick<EnsureOptions, 'ladder' | 'isAutomatic'>): EngineBuild | null {
     const current = this.current();
-    if (current === null || !isOffered(ladder, current.backend)) return null;
+    if (current === null) return null;
     const isChosen = this.#given !== null || readPointer(this.folder)?.isChosen === true;
+    if (!isOffered(ladder, current.backend)) return isChosen && isAutomatic === true ? current : null;
     return isChosen || (this.#bestInstalled(ladder)?.backend ?? current.backend) === current.backend ? current : null;
   }
 
