@@ -136,14 +136,21 @@ async function largeBody(drover: RunningDrover): Promise<Figure> {
     await response.arrayBuffer();
     if (!response.ok) throw new Error(`/tokenize: ${response.status}`);
   };
-  const before = await processFigures(drover.pid);
-  await send();
-  const after = await processFigures(drover.pid);
+  const extra: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    // Forgets the peak so far; see proc(5), clear_refs.
+    writeFileSync(`/proc/${drover.pid}/clear_refs`, '5');
+    const before = await processFigures(drover.pid);
+    await send();
+    extra.push((await processFigures(drover.pid)).peakRssBytes - before.rssBytes);
+    await Bun.sleep(1000);
+  }
   return {
     name: 'a 10 MB body relayed, extra memory at the peak',
-    value: (after.peakRssBytes - before.rssBytes) / 1e6,
+    value: median(extra) / 1e6,
     unit: 'MB',
     target: 20,
+    note: `first ${((extra[0] ?? 0) / 1e6).toFixed(0)} MB, most ${(Math.max(...extra) / 1e6).toFixed(0)} MB`,
   };
 }
 
