@@ -244,6 +244,27 @@ describe('starting and ending', () => {
   });
 });
 
+describe('keys', () => {
+  test('with --auth a key is made, shown once, and needed by everybody but this machine’s command line', async () => {
+    using data = temporaryFolder('auth');
+    await using other = await startDrover({ args: ['--auth'], dataFolder: data.path });
+    const key = /dk-[\w-]{20,}/.exec(other.log())?.[0] ?? '';
+    expect(key).not.toBe('');
+    const statusWith = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await other.request(path, { headers })).status;
+    expect(await statusWith('/health')).toBe(200);
+    expect(await statusWith('/v1/models')).toBe(401);
+    expect(await statusWith('/v1/models', { authorization: `Bearer ${key}x` })).toBe(401);
+    expect(await statusWith('/v1/models', { authorization: `Bearer ${key}` })).toBe(200);
+    expect(await statusWith('/v1/models', { 'x-api-key': key })).toBe(200);
+    expect(await statusWith(`/v1/models?api_key=${key}`)).toBe(200);
+    expect((await other.cli('ps', '--json')).exitCode).toBe(0);
+    const logged = await Bun.file(join(data.path, 'logs', 'drover.log')).text();
+    expect(logged).not.toContain(key);
+    expect((await Bun.file(join(data.path, 'server.json')).stat()).mode & 0o077).toBe(0);
+  });
+});
+
 describe('configuration', () => {
   test('an edit is taken up, an unchanged model keeps its process and its stream; a wrong edit changes nothing', async () => {
     using data = temporaryFolder('reload');

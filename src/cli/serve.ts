@@ -60,17 +60,14 @@ async function start(call: Call, sink: LogSink | null): Promise<Running> {
   try {
     const { keys, log } = core;
     const isOpenToOthers = !isLoopback(address.host);
-    if (isOpenToOthers && keys.count === 0) {
-      if (settings.insecure) log.warn('INSECURE: other machines may use this server without a key');
-      else {
-        const key = keys.create('admin', ['admin']);
-        tell(
-          `\n  Other machines can reach ${settings.listen}, so a key is needed. This is it, shown only now:\n\n    ${key}\n`,
-        );
-      }
+    const isLocked = settings.auth || settings.requireApiKey;
+    if (isOpenToOthers && settings.insecure && !isLocked && keys.count === 0) {
+      log.warn('INSECURE: other machines may use this server without a key');
+    } else if ((isOpenToOthers || isLocked) && keys.count === 0) {
+      const why = isOpenToOthers ? `Other machines can reach ${settings.listen}` : 'You asked for it';
+      tell(`\n  ${why}, so a key is needed. This is it, shown only now:\n\n    ${keys.create('admin', ['admin'])}\n`);
     }
-    const mustShowKey = (): boolean =>
-      settings.auth || settings.requireApiKey || (keys.count > 0 && !(settings.insecure && isOpenToOthers));
+    const mustShowKey = (): boolean => isLocked || (keys.count > 0 && !(settings.insecure && isOpenToOthers));
     const app = createApp(core.drover, {
       hostNames: settings.hostNames,
       listenHost: address.host,
