@@ -1,26 +1,27 @@
 // What a person sees first: the plan (hardware, engine, models, address), one question, and where to go.
 import { confirm, isCancel } from '@clack/prompts';
 import { Fault } from '../base/fault.ts';
+import type { Backend } from '../engine/build.ts';
 import { readPointer } from '../engine/installed.ts';
 import type { Snapshot } from '../hardware/probe.ts';
 import type { Call } from './command-line.ts';
 import type { OpenedCore } from './offline.ts';
 import { bold, bytesText, dim, isInteractive, progressLine, tell } from './terminal.ts';
 
+/** True when no engine is there yet and none was given. */
+export const isFirstRun = (call: Call): boolean =>
+  call.config.settings.engine === 'auto' && readPointer(call.config.paths.engines) === null;
+
 /**
- * True when no engine is there yet. On a terminal the download is asked for once; without one (a service, a script) the
- * words on the command line were consent enough.
+ * Shows the plan before anything is fetched. On a terminal the download is asked for once; without one (a service, a
+ * script) the words on the command line were consent enough. Throws `cancelled` on a no.
  */
-export async function confirmFirstRun(call: Call): Promise<boolean> {
-  const { settings, paths } = call.config;
-  const isFirstRun = settings.engine === 'auto' && readPointer(paths.engines) === null;
-  if (!isFirstRun || settings.offline || call.options.yes === true || !isInteractive()) return isFirstRun;
-  tell(`${bold('Drover', process.stderr)} makes this machine serve language models.\n`);
-  tell(`  It will fetch the llama.cpp build that fits this machine, prove it, and keep it below ${paths.engines}.`);
-  tell(`  Model files stay where they are. It listens on ${settings.listen}.\n`);
+export async function planFirstRun(call: Call, core: OpenedCore): Promise<void> {
+  await core.drover.rescan();
+  await tellPlan(call, core);
+  if (call.config.settings.offline || call.options.yes === true || !isInteractive()) return;
   const answer = await confirm({ message: 'Go on?', initialValue: true, output: process.stderr });
-  if (isCancel(answer) || !answer) throw new Fault('cancelled', 'Nothing was changed.');
-  return true;
+  if (isCancel(answer) || !answer) throw new Fault('cancelled', 'Nothing was fetched.');
 }
 
 /** Where it can be reached, at once; and the engine's download as it goes. */
@@ -37,16 +38,16 @@ export function announce(core: OpenedCore, urls: readonly string[]): void {
   });
 }
 
-/** The plan as it came out. */
-export async function tellPlan(core: OpenedCore): Promise<void> {
-  const status = core.drover.status();
-  const snapshot = await core.drover.hardware();
-  tell('');
-  for (const line of hardwareLines(snapshot)) tell(line);
+async function tellPlan(call: Call, core: OpenedCore): Promise<void> {
+  const { settings, paths } = call.config;
+  tell(`\n${bold('Drover', process.stderr)} makes this machine serve language models. The plan:\n`);
+  for (const line of hardwareLines(await core.drover.hardware())) tell(line);
+  const { ladder } = await core.choice.request();
+  const backends = ladder.filter((rung) => rung.isOffered).map((rung) => BACKEND_WORDS[rung.backend]);
   tell(
-    status.engine === null
-      ? `  engine    none: ${status.engineFailure ?? 'not settled yet'}`
-      : `  engine    llama.cpp ${status.engine.version}, ${status.engine.backend}, from ${status.engine.source}`,
+    settings.offline
+      ? '  engine    none is installed, and offline none is fetched'
+      : `  engine    llama.cpp for ${backends.join(', else ')}: fetched, proved here, kept in ${paths.engines}`,
   );
   const usable = usableModels(core);
   if (isProbeOnly(core)) {
@@ -54,10 +55,21 @@ export async function tellPlan(core: OpenedCore): Promise<void> {
     tell(`            ${MODELS_HINT}`);
   } else {
     const names = usable.slice(0, 4).map((model) => model.id);
-    tell(`  models    ${usable.length}: ${names.join(', ')}${usable.length > names.length ? ', …' : ''}`);
+    tell(
+      `  models    ${usable.length}, used where they are: ${names.join(', ')}${usable.length > names.length ? ', …' : ''}`,
+    );
   }
-  tell(`  address   ${status.urls.join(', ')}\n`);
+  tell(`  address   ${settings.listen}\n`);
 }
+
+const BACKEND_WORDS: Readonly<Record<Backend, string>> = {
+  cuda: 'CUDA',
+  rocm: 'ROCm',
+  vulkan: 'Vulkan',
+  metal: 'Metal',
+  sycl: 'SYCL',
+  cpu: 'the processor',
+};
 
 /** On every later start: nothing but the probe to serve is worth a line. */
 export function warnWithoutModels(core: OpenedCore): void {

@@ -10,7 +10,7 @@ import { createApp } from '../server/app.ts';
 import { isLoopback, type Listener, listen, parseAddress } from '../server/listen.ts';
 import { ServerClient, type ServerFile } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { announce, confirmFirstRun, tellPlan, warnWithoutModels } from './first-run.ts';
+import { announce, isFirstRun, planFirstRun, warnWithoutModels } from './first-run.ts';
 import { type OpenedCore, openCore } from './offline.ts';
 import { tell } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -23,7 +23,6 @@ interface Running extends AsyncDisposable {
 
 export const serve: Run = async (call) => {
   const stderrSink: LogSink = (line) => tell(formatLogLine(line));
-  const isFirstRun = await confirmFirstRun(call);
   const running = await start(call, stderrSink);
   const { core, listener } = running;
   const ended = new Latch<number>();
@@ -31,7 +30,7 @@ export const serve: Run = async (call) => {
   const stopWatching = watchConfig(core);
   announce(core, listener.urls);
   // What can wait has waited until now: the first request may already be here.
-  void settle(core, isFirstRun);
+  void settle(core);
   const exitCode = await ended.promise;
   stopWatching();
   await running[Symbol.asyncDispose]();
@@ -59,6 +58,7 @@ async function start(call: Call, sink: LogSink | null): Promise<Running> {
   const core = await openCore(call, { holdsLock: true, sink });
   try {
     const { keys, log } = core;
+    if (sink !== null && isFirstRun(call)) await planFirstRun(call, core);
     const isOpenToOthers = !isLoopback(address.host);
     const isLocked = settings.auth || settings.requireApiKey;
     if (isOpenToOthers && settings.insecure && !isLocked && keys.count === 0) {
@@ -116,7 +116,7 @@ function localUrl(listener: Listener): string {
   return url.origin;
 }
 
-async function settle(core: OpenedCore, isFirstRun: boolean): Promise<void> {
+async function settle(core: OpenedCore): Promise<void> {
   const scanned = core.drover
     .rescan()
     .catch((thrown: unknown) => core.log.error(`the models could not be scanned: ${toFault(thrown).message}`));
@@ -124,8 +124,7 @@ async function settle(core: OpenedCore, isFirstRun: boolean): Promise<void> {
   await scanned;
   core.library.watch();
   await settled;
-  if (isFirstRun) await tellPlan(core);
-  else warnWithoutModels(core);
+  warnWithoutModels(core);
   core.drover.preload();
 }
 
