@@ -127,6 +127,19 @@ describe('serving', () => {
     expect((await send('{"model": ')).status).toBe(400);
   });
 
+  test('the page is at /ui/, and everything that stands for it leads there', async () => {
+    for (const path of ['/', '/ui']) {
+      const answer = await drover.request(path, { redirect: 'manual' });
+      expect([answer.status, answer.headers.get('location')]).toEqual([302, '/ui/']);
+    }
+    const page = await drover.request('/ui/', { redirect: 'manual' });
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('<title>Drover</title>');
+    expect(((await (await drover.request('/docs/json')).json()) as { paths: object }).paths).toHaveProperty(
+      '/v1/chat/completions',
+    );
+  });
+
   test('a web page elsewhere may not change anything', async () => {
     const response = await drover.request('/v1/chat/completions', {
       method: 'POST',

@@ -1,6 +1,7 @@
 // Pages for people, and the API's description for programs. Everything is in this file or made from the routes: no page
 // may load anything from another host, and a page's shell holds no secrets.
 import { type AnyElysia, Elysia } from 'elysia';
+import { pathOf } from '../dialects/intake.ts';
 import { describeApi } from './api-docs.ts';
 
 const PAGE_HEADERS = {
@@ -40,12 +41,16 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
+const redirect = (): Response => new Response(null, { status: 302, headers: { location: '/ui/' } });
+
 /** `describedApp` is the whole server, asked when somebody reads its description. */
 export function pages(version: string, describedApp: () => AnyElysia): AnyElysia {
   const page = (): Response => new Response(PAGE, { headers: PAGE_HEADERS });
-  return new Elysia({ name: 'pages' })
-    .get('/', () => new Response(null, { status: 302, headers: { location: '/ui/' } }), { detail: { hide: true } })
-    .get('/ui', () => new Response(null, { status: 302, headers: { location: '/ui/' } }), { detail: { hide: true } })
-    .get('/ui/', page, { detail: { hide: true } })
-    .get('/docs/json', () => describeApi(describedApp(), version), { detail: { hide: true } });
+  return (
+    new Elysia({ name: 'pages' })
+      .get('/', redirect, { detail: { hide: true } })
+      // The router takes a path with and without its last slash for one and the same.
+      .get('/ui/', ({ request }) => (pathOf(request) === '/ui' ? redirect() : page()), { detail: { hide: true } })
+      .get('/docs/json', () => describeApi(describedApp(), version), { detail: { hide: true } })
+  );
 }
