@@ -56,9 +56,14 @@ export interface InstancesOptions {
   readonly onMeasured: (modelId: string, decision: LoadDecision, verdict: Verdict, reader: LoadReader) => void;
 }
 
+/** Drivers and kernels take a while to hand memory back after a process has ended. */
+const RETURN_MS = 5000;
+
 export class Instances {
   readonly #options: InstancesOptions;
   readonly #entries = new Map<string, Entry>();
+  /** What children held that have just ended. */
+  #returning: { readonly takes: Placement['takes']; readonly at: number }[] = [];
 
   constructor(options: InstancesOptions) {
     this.#options = options;
@@ -88,18 +93,18 @@ export class Instances {
     return new Set([...this.#entries.values()].flatMap((entry) => entry.process.portNumber ?? []));
   }
 
-  /** What each child holds, for the sum of memory. */
+  /** What each child holds, for the sum of memory; and what those that ended just now may not have given back yet. */
   holders(): Holder[] {
-    return [...this.#entries.values()].flatMap(({ process, decision }) => {
+    this.#returning = this.#returning.filter(({ at }) => performance.now() - at < RETURN_MS);
+    const leavers = this.#returning.map(({ takes }): Holder => ({ isAtRest: false, takes, privateBytes: null }));
+    const running = [...this.#entries.values()].flatMap(({ process, decision }): Holder[] => {
       if (process.pid === null || decision.placement === null) return [];
       const sample = sampleProcess(process.pid);
       const own = sample?.privateBytes ?? null;
-      return {
-        isAtRest: process.state === 'ready',
-        takes: decision.placement.takes,
-        privateBytes: own === null ? null : own + (sample?.sharedBytes ?? 0),
-      };
+      const privateBytes = own === null ? null : own + (sample?.sharedBytes ?? 0);
+      return [{ isAtRest: process.state === 'ready', takes: decision.placement.takes, privateBytes }];
     });
+    return [...leavers, ...running];
   }
 
   recentLines(modelId: string, count: number): readonly string[] {
@@ -169,6 +174,10 @@ export class Instances {
   #hearState(modelId: string, entry: Entry, state: InstanceState, previous: InstanceState): void {
     entry.since = Date.now();
     if (state !== 'ready') entry.ready = null;
+    const { placement } = entry.decision;
+    if ((state === 'stopped' || state === 'failed') && placement !== null) {
+      this.#returning.push({ takes: placement.takes, at: performance.now() });
+    }
     this.#options.onChange(modelId, state, previous);
     const { failure } = entry.process;
     if (state === 'failed' && previous === 'ready' && failure !== null) this.#options.onCrash(modelId, failure);

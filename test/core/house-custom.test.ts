@@ -53,6 +53,8 @@ models:
   deaf:
     cmd: \${program} \${PORT} deaf
     cmdStop: '"${BUN}" "${stop}" \${PID}'
+  never:
+    cmd: \${program} \${PORT} ready-path=/other
   broken:
     cmd: \${program} \${PORT} crash-at-start
   absent:
@@ -130,6 +132,18 @@ describe('custom commands', () => {
     const unknown = await faultOf(house.ask('unknown'));
     expect(unknown.kind).toBe('config_invalid');
     expect(unknown.message).toContain('nothing');
+  });
+
+  test('one that is never ready is ended, and gone before that is told', async () => {
+    await using house = await openHouse({ config: `healthCheckTimeout: 0.3\n${config('x')}` });
+    const asked = faultOf(house.ask('never'));
+    await house.untilState('never', 'starting');
+    const fault = await asked;
+    expect(fault.kind).toBe('bad_gateway');
+    expect(fault.details.isTimeout).toBe(true);
+    const instance = house.instance('never');
+    expect(instance).toMatchObject({ state: 'failed', pid: null, verdict: { outcome: 'failed' } });
+    expect(instance?.verdict?.findings[0]?.hint).toContain('healthCheckTimeout');
   });
 
   test('one that dies while it answers is started again', async () => {
