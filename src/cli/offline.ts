@@ -66,7 +66,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
   if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
   const probeModel = probeFile(paths);
-  const hardware = () => probeHardware({ diskPaths: [paths.data, ...settings.modelsFolders] });
+  const hardware = ({ hasDisks }: { readonly hasDisks: boolean }) =>
+    probeHardware({ diskPaths: hasDisks ? [paths.data, ...settings.modelsFolders] : [] });
   const engines = openEngines({
     folder: paths.engines,
     cacheFolder: join(paths.cache, 'engines'),
@@ -85,7 +86,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const choice = new EngineChoice({
     engines,
     settings,
-    hardware,
+    hardware: () => hardware({ hasDisks: false }),
     pathVariable: env.PATH ?? env.Path ?? '',
     bus,
     log: log.as('engine'),

@@ -48,7 +48,8 @@ export interface HouseOptions {
   readonly library: Library;
   readonly choice: EngineChoice;
   readonly engines: Engines;
-  readonly hardware: () => Promise<Snapshot>;
+  /** `hasDisks: false`: without a look at disks, which may hang for seconds where a network is gone. */
+  readonly hardware: (options: { readonly hasDisks: boolean }) => Promise<Snapshot>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly custom: CustomCommands;
   readonly records: ChildRecords | null;
@@ -96,7 +97,7 @@ export class House implements Drover {
     this.#launcher = new Launcher({
       registry: this.#registry,
       choice: options.choice,
-      hardware: options.hardware,
+      hardware: () => options.hardware({ hasDisks: false }),
       corrections: new Corrections(options.store),
       settings: () => this.#settings,
       environment: options.environment,
@@ -222,7 +223,7 @@ export class House implements Drover {
   }
 
   hardware(): Promise<Snapshot> {
-    return this.#options.hardware();
+    return this.#options.hardware({ hasDisks: true });
   }
 
   /** Settles the engine and measures the memory; what requests would otherwise wait for. */
