@@ -1,6 +1,7 @@
 // One way to load a model, weighed: what it takes on each device and in main memory, and whether the budgets bear it.
 // Pure. It must never choose: that is the search's part.
 import type { CacheType } from '../engine/command.ts';
+import type { PlannedTake } from '../engine/verdict.ts';
 import type { ModelFacts } from '../gguf/facts.ts';
 import type { PlacementInput } from './placement.ts';
 import { deviceComputeBytes, hostComputeBytes } from './placement-compute.ts';
@@ -14,17 +15,8 @@ import {
   needsCheckpoints,
 } from './placement-memory.ts';
 
-/** Bytes on one device, or in main memory as `Host`. */
-export interface DeviceTake {
-  readonly device: string;
-  readonly weightBytes: number;
-  /** KV cache and recurrent state. */
-  readonly kvBytes: number;
-  readonly computeBytes: number;
-  /** Driver, staging, prompt cache: what is in none of the engine's own buffers. */
-  readonly overheadBytes: number;
-  readonly totalBytes: number;
-}
+/** What a load takes on one device, or in main memory as `Host`. */
+export type DeviceTake = PlannedTake;
 
 /** What earlier loads took on one device as a ratio to what was predicted; 1 means as predicted. */
 export interface DeviceCorrection {

@@ -1,6 +1,7 @@
 // The words that the core and every dialect share: plain types in bytes, Hz, milliseconds, ratios 0–1 and epoch
 // milliseconds. It must never hold a wire word of any dialect.
 import type { LogLine } from '../base/log.ts';
+import type { Judgement } from '../engine/verdict.ts';
 
 /** Where the one child process of a model stands. */
 export type InstanceState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'failed';
@@ -22,29 +23,10 @@ export interface Usage {
 }
 
 /** Promise 2: what a load really did, against what was planned. */
-export interface Verdict {
+export interface Verdict extends Judgement {
   readonly modelId: string;
   /** Epoch milliseconds. */
   readonly at: number;
-  /** `as_planned`, `degraded` (it runs, but not as planned) or `failed`. */
-  readonly outcome: 'as_planned' | 'degraded' | 'failed';
-  /** From start to the first healthy answer. */
-  readonly loadMs: number | null;
-  readonly layersTotal: number | null;
-  readonly layersOnGpu: number | null;
-  /** Bytes by device as the engine reported: `CPU`, `Vulkan0`, …; null before it said so. */
-  readonly measuredBytes: Readonly<Record<string, number>> | null;
-  readonly predictedBytes: Readonly<Record<string, number>> | null;
-  readonly contextTokens: number | null;
-  readonly cacheTypeK: string | null;
-  readonly cacheTypeV: string | null;
-  /** From the first real request; null until one was answered. */
-  readonly tokensPerSecond: number | null;
-  /** What is not as planned, in sentences, and the way out of each. */
-  readonly findings: readonly {
-    readonly message: string;
-    readonly hint: string | null;
-  }[];
 }
 
 export interface Instance {

@@ -6,12 +6,14 @@ import type { BufferBytes, LoadFacts } from './verdict-log.ts';
 export { explainFailure } from './verdict-failure.ts';
 export { type BufferBytes, deviceOfBuffer, type LoadFacts, LoadReader } from './verdict-log.ts';
 
-/** What the plan takes on one device; `Host` is main memory. The core's placement gives these. */
+/** Bytes that a plan takes on one device; `Host` is main memory. */
 export interface PlannedTake {
   readonly device: string;
   readonly weightBytes: number;
+  /** KV cache and recurrent state. */
   readonly kvBytes: number;
   readonly computeBytes: number;
+  /** Driver, staging, prompt cache: what is in none of the engine's own buffers. */
   readonly overheadBytes: number;
   readonly totalBytes: number;
 }
@@ -25,18 +27,24 @@ export interface JudgeInput {
   readonly devices?: readonly { readonly id: string }[] | undefined;
 }
 
-/** The core's `Verdict` without the model's name and the time, which the core adds. */
+/** What a load came to; the core adds whose it was and when. */
 export interface Judgement {
+  /** `degraded`: it runs, but not as planned. */
   readonly outcome: 'as_planned' | 'degraded' | 'failed';
+  /** From start to the first healthy answer. */
   readonly loadMs: number | null;
   readonly layersTotal: number | null;
+  /** By where the buffers are, not by what the engine says of layers. */
   readonly layersOnGpu: number | null;
+  /** Bytes by device as the engine reported: `Host`, `Vulkan0`, …; null before it said so. */
   readonly measuredBytes: Readonly<Record<string, number>> | null;
   readonly predictedBytes: Readonly<Record<string, number>> | null;
   readonly contextTokens: number | null;
   readonly cacheTypeK: string | null;
   readonly cacheTypeV: string | null;
+  /** From the first real request; null until one was answered. */
   readonly tokensPerSecond: number | null;
+  /** What is not as planned, in sentences, and the way out of each. */
   readonly findings: readonly { readonly message: string; readonly hint: string | null }[];
 }
 
