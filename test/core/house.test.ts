@@ -234,9 +234,16 @@ describe('little memory', () => {
 
   test('a preload takes free room only', async () => {
     await house.drover.load('alpha');
-    const refusal = await faultOf(house.drover.load('beta', { mayEvict: false }));
-    expect(refusal.kind).toBe('unavailable');
-    expect(house.state('alpha')).toBe('ready');
+    const pid = house.pid('alpha');
+    house.configure(setup(0.2, {}, 'preload: [beta]\n'));
+    await house.drover.reload();
+    const told = house.until((event) => event.type === 'log' && event.line.message.includes('beta was not preloaded'));
+    house.drover.preload();
+    await told;
+    expect(house.pid('alpha')).toBe(pid);
+    expect(house.state('beta')).toBe('stopped');
+    house.configure(setup(0.2));
+    await house.drover.reload();
   });
 
   test('more room after a reload, without a restart of what runs', async () => {
@@ -348,7 +355,7 @@ describe('what an earlier run left behind', () => {
 });
 
 describe('what fails', () => {
-  test('a child that is killed is told, restarted after a while for who asks, and given up after too many times', async () => {
+  test('a child that is killed is told, and restarted after a while for who asks; stopped later, it has not failed', async () => {
     await using house = await openHouse({ models: files('frail'), config: `models:\n${fixed(['frail'])}` });
     const { pid } = await house.ask('frail');
     const lease = await house.drover.acquire('frail');
