@@ -1,11 +1,11 @@
 // `npm test`: installs, brings the real engine, builds the executable, runs every test, ends with "N passed, N failed".
-// `--quick` (npm run check) leaves out what takes long: the compiled executable and the sources' real archives.
+// `--quick` (npm run check) leaves out what takes long: the executable, real archives and soaks.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
-const SLOW = /(binary|debian|install|github|vulkan|soak)[^/]*\.test\.ts$/;
+const SLOW = /(binary|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*\.test\.ts$/;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');
