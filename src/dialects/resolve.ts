@@ -9,7 +9,7 @@ export function ownerOf(path: string): DialectId {
 }
 
 /** GET routes that start, stop or wake something. */
-const ACTING_GETS = /^\/(?:unload|upstream|props|slots|lora-adapters)(?:\/|$)/;
+const ACTING_GETS = /^\/(?:unload|upstream|props|slots|lora-adapters|drover\/fit)(?:\/|$)/;
 
 /** True for whatever another site's page must not be able to cause, `GET /unload` among it. */
 export function changesState(method: string, path: string): boolean {

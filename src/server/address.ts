@@ -10,7 +10,7 @@ export interface Address {
 
 /** `host`, `host:port`, `[v6]:port` as in a Host header; null when it is none. Lower case, no trailing dot. */
 export function splitAuthority(authority: string): { readonly host: string; readonly port: number | null } | null {
-  const found = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/@\\]+))(?::(\d{1,5}))?$/i.exec(authority);
+  const found = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/@\\?#%<>^|]+))(?::(\d{1,5}))?$/i.exec(authority);
   if (found === null) return null;
   const port = found[3] === undefined ? null : Number(found[3]);
   if (port !== null && port > 65_535) return null;

@@ -28,11 +28,14 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     // Bun's own router would answer before the guard has looked.
     systemRouter: false,
     nativeStaticResponse: false,
+    // Otherwise the router takes a host for longer than three letters, finds another path than the guard, and
+    // `Host: nas` with `/ui/unload` is an open door.
+    handler: { standardHostname: false },
     // Bodies that we read are checked by us; nothing is stripped.
     normalize: false,
   });
   let routes: readonly KnownRoute[] | null = null;
-  app.onError(({ error, request }) => {
+  const failure = (error: unknown, request: Request): Response => {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));
     const fault = faultOfThrown(error, request, routes);
     if (fault.kind !== 'internal') return faultResponse(fault, pathOf(request));
@@ -44,7 +47,8 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
       }),
       pathOf(request),
     );
-  });
+  };
+  app.onError(({ error, request }) => failure(error, request));
   return app
     .use(pages(drover.version, () => app))
     .use(
@@ -56,7 +60,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
       }),
     )
     .use(droverRoutes(drover))
-    .wrap(guarded(guard, options.readyWhen ?? null));
+    .wrap(guarded(guard, failure, options.readyWhen ?? null));
 }
 
 const stackOf = (thrown: unknown): string =>
@@ -65,7 +69,7 @@ const stackOf = (thrown: unknown): string =>
 type Fetch = Parameters<Guard['wrap']>[0];
 
 /** Elysia wraps anew for each request; one wrapped handler is enough. */
-function guarded(guard: Guard, readyWhen: Promise<unknown> | null) {
+function guarded(guard: Guard, failure: Parameters<Guard['wrap']>[1], readyWhen: Promise<unknown> | null) {
   let inner: Fetch | null = null;
   let outer: Fetch | null = null;
   let waiting = readyWhen;
@@ -77,13 +81,15 @@ function guarded(guard: Guard, readyWhen: Promise<unknown> | null) {
     if (outer === null || handler !== inner) {
       const answer = handler as Fetch;
       inner = answer;
-      outer = guard.wrap((request, server) =>
-        waiting === null || pathOf(request) === '/health'
-          ? answer(request, server)
-          : waiting.then(
-              () => answer(request, server),
-              () => answer(request, server),
-            ),
+      outer = guard.wrap(
+        (request, server) =>
+          waiting === null || pathOf(request) === '/health'
+            ? answer(request, server)
+            : waiting.then(
+                () => answer(request, server),
+                () => answer(request, server),
+              ),
+        failure,
       );
     }
     return outer;

@@ -1,7 +1,6 @@
 // The outermost door, in front of every route and of what is no route: whose Host is it, may this page ask, is there a key,
 // is the body too large? It must never let a request through that it has not looked at, nor say why a key was wrong.
-import { Fault, toFault } from '../base/fault.ts';
-import { faultResponse } from '../dialects/crossroads.ts';
+import { Fault } from '../base/fault.ts';
 import { announcedLength, INFERENCE_LIMIT_BYTES, MANAGEMENT_LIMIT_BYTES, pathOf } from '../dialects/intake.ts';
 import { changesState, isOpen, takesLargeBody } from '../dialects/resolve.ts';
 import { isIpLiteral, isLoopback, splitAuthority } from './address.ts';
@@ -43,21 +42,21 @@ export class Guard {
     this.#origins = new Set(options.corsOrigins.map((origin) => origin.toLowerCase().replace(/\/+$/, '')));
   }
 
-  /** Wraps what answers requests. */
-  wrap(handler: Handler): Handler {
+  /** Wraps what answers requests. `failure` answers for whatever was thrown, here or there. */
+  wrap(handler: Handler, failure: (thrown: unknown, request: Request) => Response): Handler {
     return (request, server) => {
       let refusal: Response | null;
       try {
         refusal = this.#refusal(request);
       } catch (thrown) {
-        refusal = faultResponse(toFault(thrown), pathOf(request));
+        refusal = failure(thrown, request);
       }
       if (refusal !== null) return this.#sealed(request, refusal);
       const answer = handler(request, server);
       if (!(answer instanceof Promise)) return this.#sealed(request, answer);
       return answer.then(
         (response) => this.#sealed(request, response),
-        (thrown: unknown) => this.#sealed(request, faultResponse(toFault(thrown), pathOf(request))),
+        (thrown: unknown) => this.#sealed(request, failure(thrown, request)),
       );
     };
   }
@@ -66,14 +65,15 @@ export class Guard {
   #refusal(request: Request): Response | null {
     const path = pathOf(request);
     const { method, headers } = request;
-    const host = headers.get('host') ?? new URL(request.url).host;
+    const host = headers.get('host') ?? (URL.canParse(request.url) ? new URL(request.url).host : null);
+    if (host === null) throw new Fault('bad_request', 'The request names no Host.');
     if (!this.#isOurs(host)) {
       throw new Fault('forbidden', 'This Host is not one of ours.', {
         hint: 'Use localhost or the address, or name the host in "hostNames".',
       });
     }
     // A HEAD would run the GET.
-    if (method === 'HEAD' && path === '/unload') {
+    if (method === 'HEAD' && /^\/unload\/?$/.test(path)) {
       throw new Fault('method_not_allowed', '/unload does not know HEAD.', { details: { allow: 'GET, POST' } });
     }
     const origin = headers.get('origin');

@@ -59,6 +59,9 @@ describe('Host', () => {
     ['127.0.0.1@evil.example', false, false, false],
     ['evil.example/127.0.0.1', false, false, false],
     ['[::1', false, false, false],
+    ['a?b.localhost', false, false, false],
+    ['a#b.localhost', false, false, false],
+    ['%zz.localhost', false, false, false],
     ['', false, false, false],
   ];
   test.each(cases)('%p', async (host, onLoopback, onName, onAll) => {
@@ -92,6 +95,7 @@ describe('pages of other sites', () => {
     { path: '/unload' },
     { path: '/upstream/m/health' },
     { path: '/props' },
+    { path: '/drover/fit?model=m' },
     { path: '/drover/events', headers: { upgrade: 'websocket', connection: 'upgrade' } },
   ];
   const reading: Asked[] = [{ path: '/v1/models' }, { path: '/health' }, { path: '/drover/status' }];
@@ -219,6 +223,31 @@ describe('keys', () => {
   });
 });
 
+test('the router and the guard read the same path, however short the name of the host', async () => {
+  const locked = appWith({ hostNames: ['x', 'pi', 'nas'], requiresKey: () => true });
+  const open = appWith({ hostNames: ['x', 'pi', 'nas'] });
+  const stops = core.stopped.length;
+  for (const host of ['x', 'pi', 'nas', 'nas:80']) {
+    const get = (app: typeof open, path: string, headers: Headers = {}): Promise<Response> =>
+      app.handle(new Request(`http://${host}${path}`, { headers: { host, ...headers } }));
+    // `/ui/…` is open to all; what follows it must not be taken for the path.
+    for (const path of ['/ui/v1/models', '/ui/unload', '/ui/drover/status']) {
+      expect((await get(locked, path)).status).toBe(404);
+    }
+    expect((await get(open, '/x/unload', { 'sec-fetch-site': 'cross-site' })).status).toBe(404);
+    expect((await get(open, '/v1/models')).status).toBe(200);
+  }
+  expect(core.stopped.length).toBe(stops);
+});
+
+test('to look at /unload unloads nothing, with or without a last slash', async () => {
+  const stops = core.stopped.length;
+  for (const path of ['/unload', '/unload/', '/unload?model=m']) {
+    expect(await statusOf(appWith(), { method: 'HEAD', path })).toBe(405);
+  }
+  expect(core.stopped.length).toBe(stops);
+});
+
 test('each answer has an id: the caller’s if it is a decent one', async () => {
   const app = appWith();
   expect((await ask(app, { headers: { 'x-request-id': 'abc-1' } })).headers.get('x-request-id')).toBe('abc-1');
@@ -246,18 +275,38 @@ test('what breaks inside is told to the log, not to the caller', async () => {
   expect(broken.log.recent().at(-1)).toMatchObject({ level: 'error', message: 'secret path /home/me' });
 });
 
-test('a request line with another host than the Host header gets no further', async () => {
-  const listener = await listen({ app: appWith(), host: '127.0.0.1', port: 0 });
-  const answer = await new Promise<string>((resolve) => {
-    const socket = connect(listener.port, '127.0.0.1');
-    let text = '';
-    socket.on('data', (bytes) => {
-      text += bytes.toString();
-      socket.end();
-    });
-    socket.on('close', () => resolve(text));
-    socket.write('GET http://localhost/v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+test('what breaks in the guard itself is told to the log, too', async () => {
+  const watched = new SmallCore([]);
+  const app = createApp(watched.drover, {
+    ...OPEN_OPTIONS,
+    requiresKey: () => {
+      throw new Error('secret path /home/me');
+    },
   });
-  expect(answer).toMatch(/^HTTP\/1.1 (403|400)/);
+  const answer = await ask(app, { path: '/v1/models' });
+  expect(answer.status).toBe(500);
+  expect(answer.headers.has('x-request-id')).toBe(true);
+  expect(await answer.text()).not.toContain('secret');
+  expect(watched.log.recent().at(-1)).toMatchObject({ level: 'error', message: 'secret path /home/me' });
+});
+
+test('a request line with another host than the Host header, or without one, gets no further', async () => {
+  const listener = await listen({ app: appWith(), host: '127.0.0.1', port: 0 });
+  for (const request of [
+    'GET http://localhost/v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+    'GET /v1/models HTTP/1.0\r\n\r\n',
+  ]) {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(listener.port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (bytes) => {
+        text += bytes.toString();
+        socket.end();
+      });
+      socket.on('close', () => resolve(text));
+      socket.write(request);
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 (403|400)/);
+  }
   await listener.close();
 });
