@@ -21,6 +21,9 @@ export interface ResponseSink {
 
 const HEAD_LIMIT = 64 * 1024;
 const LINE_LIMIT = 4096;
+/** RFC 9110 5.1 and 5.5: what else stands in a header would be read differently by whoever comes after us. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const CRLF2 = Buffer.from('\r\n\r\n');
 
 type Stage = 'head' | 'fixed' | 'until_close' | 'size' | 'chunk' | 'chunk_end' | 'trailer' | 'done';
@@ -113,6 +116,9 @@ export class ResponseParser {
       if (colon <= 0) throw malformed('a header line has no name');
       const name = line.slice(0, colon).toLowerCase();
       const value = line.slice(colon + 1).trim();
+      if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value)) {
+        throw malformed('a header holds a character that none may hold');
+      }
       if (name === 'content-length') {
         if (!/^\d{1,15}$/.test(value) || (length !== null && length !== Number(value))) {
           throw malformed('its Content-Length is no length');

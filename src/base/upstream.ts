@@ -135,14 +135,15 @@ class RunningExchange implements Exchange {
     this.#use(connection);
   }
 
+  // Once it is over, the connection may be another exchange's.
   pause(): void {
-    if (this.#isPaused) return;
+    if (this.#isPaused || this.#isOver) return;
     this.#isPaused = true;
     if (this.#connection !== null) flow(this.#connection.socket).pause();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
+    if (!this.#isPaused || this.#isOver) return;
     this.#isPaused = false;
     if (this.#connection !== null) flow(this.#connection.socket).resume();
   }
@@ -178,6 +179,8 @@ class RunningExchange implements Exchange {
     // A kept connection that the engine closed while we wrote: nothing was answered, so ask again on a fresh one.
     if (hadNothing && this.#isReused && this.#reader === null) {
       this.#isReused = false;
+      // What else the old connection tells is not about the new one.
+      if (this.#connection !== null) this.#connection.exchange = null;
       this.#connection = null;
       this.#parser = new ResponseParser(this.#request.method, this.#guardedSink());
       this.#connect();
@@ -214,9 +217,14 @@ class RunningExchange implements Exchange {
           else this.#use(connection);
         },
         data: (_, bytes) => {
-          if (connection?.exchange) connection.exchange.onData(bytes);
+          if (connection === null) return;
+          if (connection.exchange !== null) {
+            connection.exchange.onData(bytes);
+            return;
+          }
           // Bytes that nobody asked for: this connection cannot be trusted.
-          else connection?.socket.terminate();
+          connection.isOpen = false;
+          connection.socket.terminate();
         },
         drain: () => connection?.exchange?.onDrain(),
         error: (_, error) => connection?.exchange?.onClose(error),

@@ -9,7 +9,7 @@ import {
   relay,
 } from '../../src/base/relay.ts';
 import { Latch } from '../../src/base/sync.ts';
-import { Upstream } from '../../src/base/upstream.ts';
+import { type Exchange, Upstream } from '../../src/base/upstream.ts';
 
 // Engines that misbehave in ways that a real one cannot be made to show: scripts on a plain socket.
 type Script = (socket: Socket<{ text: string; requestCount: number }>, request: string) => void;
@@ -359,6 +359,53 @@ describe('connections', () => {
     expect(await (await first.response).text()).toBe('ok');
     await (await call(fake, { upstream }).response).text();
     expect(fake.connectionCount).toBe(2);
+    upstream.close();
+  });
+
+  test('are not let run by the exchange that had them before', async () => {
+    const upstream = new Upstream();
+    const held: Socket<{ text: string; requestCount: number }>[] = [];
+    const fake = fakeEngine((socket, request) => {
+      if (request.startsWith('GET /late')) {
+        held.push(socket);
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab');
+        return;
+      }
+      // By the time this answer comes, the rest of the held one has been readable for a while.
+      if (request.startsWith('GET /other')) held.shift()?.write('cd');
+      socket.write(good);
+    });
+    const send = (target: string, onData: (exchange: Exchange, bytes: Uint8Array) => void) => {
+      const ended = new Latch();
+      const exchange: Exchange = upstream.send(
+        { baseUrl: fake.baseUrl, method: 'GET', target, headers: [], body: null },
+        {
+          head: () => undefined,
+          data: (bytes) => onData(exchange, bytes),
+          end: () => ended.open(),
+          fail: (fault) => ended.fail(fault),
+        },
+      );
+      return { exchange, ended: ended.promise };
+    };
+    const first = send('/first', (exchange) => exchange.pause());
+    await first.ended;
+    let seen = '';
+    const paused = new Latch();
+    const second = send('/late', (exchange, bytes) => {
+      seen += Buffer.from(bytes).toString();
+      if (seen !== 'ab') return;
+      exchange.pause();
+      paused.open();
+    });
+    await paused.promise;
+    expect(fake.connectionCount).toBe(1);
+    first.exchange.resume();
+    for (let count = 0; count < 3; count += 1) await send('/other', () => undefined).ended;
+    expect(seen).toBe('ab');
+    second.exchange.resume();
+    await second.ended;
+    expect(seen).toBe('abcd');
     upstream.close();
   });
 
