@@ -25,6 +25,8 @@ export interface RelayRequest {
 
 export interface RelayOutcome {
   readonly status: number;
+  /** Empty: the answer named none, or none came. */
+  readonly contentType: string;
   /** From the send to the head of the answer; null: none came. */
   readonly firstByteMs: number | null;
   readonly bytesOut: number;
@@ -270,6 +272,7 @@ class Relay {
     this.#target.signal.removeEventListener('abort', this.#onEngineGone);
     this.#options.onEnd({
       status: this.#head?.status ?? 0,
+      contentType: this.#head === null ? '' : headerOf(this.#head, 'content-type'),
       firstByteMs: this.#firstByteMs,
       bytesOut: this.#bytesOut,
       tail: this.#tail,

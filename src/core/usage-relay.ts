@@ -28,9 +28,12 @@ export function relayOnLease(
   });
 }
 
+/** In plain text, such as a transcript, quotes are not escaped: whoever speaks could name the counts. */
+const COUNTED = /^(?:application\/[\w.+-]*json|text\/event-stream)\s*(?:;|$)/i;
+
 function settle(lease: Lease, outcome: RelayOutcome, options: RelayLeaseOptions): void {
   try {
-    const hasCounts = outcome.status === 200 && outcome.tail.length > 0;
+    const hasCounts = outcome.status === 200 && outcome.tail.length > 0 && COUNTED.test(outcome.contentType);
     const [only] = outcome.tail;
     const tail =
       outcome.tail.length === 1 && only !== undefined
