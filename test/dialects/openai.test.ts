@@ -120,6 +120,13 @@ describe('what the engine gets', () => {
     );
     expect(got).toMatchObject({ method: 'PUT', target: '/any/thing', body: '\u0000\u00ff\u0001' });
     expect(await echoed(await fetch(`${url}/upstream/qwen`))).toMatchObject({ method: 'GET', target: '/' });
+    for (const [asked, target] of [
+      ['api_key=1/x', '/api_key=1/x'],
+      ['api_key=1/x?api_key=secret&y=1', '/api_key=1/x?y=1'],
+      ['x?api_key=secret', '/x'],
+    ]) {
+      expect(await echoed(await fetch(`${url}/upstream/qwen/${asked}`))).toMatchObject({ target });
+    }
   });
 });
 
@@ -181,6 +188,14 @@ describe('errors have their status and OpenAI’s shape', () => {
         code: 'model_not_found',
       },
     ]);
+  });
+
+  test('a name too long to be one is not repeated', async () => {
+    const answer = await post('/v1/completions', { model: 'a'.repeat(100_000) });
+    expect(answer.status).toBe(400);
+    const text = await answer.text();
+    expect(text.length).toBeLessThan(300);
+    expect(JSON.parse(text)).toMatchObject({ error: { param: 'model' } });
   });
 
   test('no model where there are several, a wrong type, broken JSON, no JSON, no object, another type', async () => {

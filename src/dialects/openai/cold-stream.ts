@@ -42,6 +42,12 @@ function commented(
   let reader: ReturnType<typeof readerOf> | null = null;
   let isTaken = false;
   let timer: ReturnType<typeof setInterval> | undefined;
+  // A lease that came at the very moment when the client left is nobody's.
+  const giveBack = (lease: Lease): PromiseLike<void> | undefined => {
+    if (isTaken) return undefined;
+    isTaken = true;
+    return lease[Symbol.asyncDispose]();
+  };
   return new ReadableStream<Uint8Array>({
     start(controller) {
       const comment = encoder.encode(sseComment('loading'));
@@ -54,7 +60,11 @@ function commented(
       try {
         if (reader === null) {
           const lease = await acquired;
-          if (left.signal.aborted) return;
+          if (left.signal.aborted) {
+            clearInterval(timer);
+            await giveBack(lease);
+            return;
+          }
           isTaken = true;
           const response = await options.send(lease);
           if (response.status !== 200) {
@@ -80,8 +90,7 @@ function commented(
     cancel(reason) {
       clearInterval(timer);
       left.abort(new DOMException('the client left', 'AbortError'));
-      // A lease that came at the very moment when the client left is nobody's.
-      acquired.then((lease) => (isTaken ? undefined : lease[Symbol.asyncDispose]())).catch(() => undefined);
+      acquired.then(giveBack).catch(() => undefined);
       return reader?.cancel(reason);
     },
   });

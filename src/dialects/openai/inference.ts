@@ -19,6 +19,8 @@ export interface InferenceOptions {
 }
 
 const WANTED = ['model', 'stream'];
+/** No name is as long; an unknown one is repeated in the answer. */
+const NAME_LIMIT = 1024;
 
 /** A POST with a JSON object that names its model. */
 export async function inferJson(options: InferenceOptions, request: Request): Promise<Response> {
@@ -96,7 +98,10 @@ async function acquireOrCancel(drover: Drover, name: string | null, request: Req
 
 function modelName(value: unknown): string | null {
   if (value === undefined || value === null || value === '') return null;
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string' && value.length <= NAME_LIMIT) return value;
+  if (typeof value === 'string') {
+    throw new Fault('bad_request', `"model" is longer than ${NAME_LIMIT} characters.`, { details: { param: 'model' } });
+  }
   throw new Fault('bad_request', '"model" must be a string.', { details: { param: 'model' } });
 }
 
@@ -140,8 +145,8 @@ async function relayLeased(
 
 /** Our key is not for the engine's log. */
 function withoutKey(target: string): string {
-  if (!target.includes('api_key=')) return target;
   const at = target.indexOf('?');
+  if (at === -1 || !target.includes('api_key=', at)) return target;
   const kept = target
     .slice(at + 1)
     .split('&')
