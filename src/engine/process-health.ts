@@ -7,6 +7,11 @@ export interface HealthOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** True: any answer will do (a server without a health path). */
   readonly acceptsAnyAnswer: boolean;
+  /**
+   * A path that wants `headers`. Where it is given, an answer counts only from whoever refuses it without them and grants
+   * it with them: a port that a log told may be anybody's, since a model's file can make the engine print any line.
+   */
+  readonly guardedPath: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -76,25 +81,44 @@ export class HealthPoll {
     const url = this.#options.url();
     if (url === null) return false;
     try {
-      const response = await fetch(url, {
-        headers: { ...this.#options.headers },
-        redirect: 'manual',
-        // An HTTP_PROXY of the user's is not for loopback.
-        proxy: false,
-        signal: AbortSignal.any([this.#options.signal, AbortSignal.timeout(ANSWER_MS)]),
-      });
-      // Read to the end, so that the connection stays open for the first request.
-      await response.arrayBuffer();
-      this.lastSeen = `HTTP ${response.status}`;
-      return this.#options.acceptsAnyAnswer || response.status === 200;
+      const status = await this.#ask(url, this.#options.guardedPath === null);
+      this.lastSeen = `HTTP ${status}`;
+      if (!this.#options.acceptsAnyAnswer && status !== 200) return false;
+      // Meanwhile its log may have named another port: then that was somebody else's answer.
+      return (await this.#isOurs(url)) && this.#options.url() === url;
     } catch (thrown) {
       this.lastSeen = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
       return false;
     }
   }
+
+  /** Asked without the key first, so that a stranger never sees it. */
+  async #isOurs(url: string): Promise<boolean> {
+    const { guardedPath } = this.#options;
+    if (guardedPath === null) return true;
+    const guarded = new URL(guardedPath, url).href;
+    if ((await this.#ask(guarded, false)) === 401 && (await this.#ask(guarded, true)) === 200) return true;
+    this.lastSeen = 'another program';
+    return false;
+  }
+
+  /** The status. Read to the end, so that the connection stays open for the first request. */
+  async #ask(url: string, hasKey: boolean): Promise<number> {
+    const response = await fetch(url, {
+      headers: hasKey ? { ...this.#options.headers } : {},
+      redirect: 'manual',
+      // An HTTP_PROXY of the user's is not for loopback.
+      proxy: false,
+      signal: AbortSignal.any([this.#options.signal, AbortSignal.timeout(ANSWER_MS)]),
+    });
+    await response.arrayBuffer();
+    return response.status;
+  }
 }
 
-const LISTENING = /\blistening on (?:address )?(https?:\/\/[^\s,]+)/i;
+// Only names stand before it. The engine also prints what the model's file says of itself, behind a `=` or in quotes, and
+// that must not choose whom we talk to.
+const LISTENING = /^(?:[\d.]+ )?[\w: ]{0,60}\blistening on (?:address )?(https?:\/\/[^\s,]+)/i;
 const HINT = /model loaded|server is listening|listening on|all slots are idle|startup complete|running on http/i;
 
 /** The port of `… listening on http://127.0.0.1:40123`; null in every other line. */

@@ -12,6 +12,9 @@ import { LineRing, type OutputStream } from './process-output.ts';
 
 export type ProcessState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'failed';
 
+/** llama-server gives it to who knows the key, and to nobody else. */
+const GUARDED_PATH = '/props';
+
 export interface ProcessSpec {
   /** The model's name, for errors. */
   readonly name: string;
@@ -209,6 +212,7 @@ export class EngineProcess {
       },
       headers: this.#headers(),
       acceptsAnyAnswer: spec.healthPath === null,
+      guardedPath: spec.apiKey !== null && spec.portNumber === null ? GUARDED_PATH : null,
       signal: run.starting.signal,
     });
     this.#poll = poll;
@@ -250,7 +254,8 @@ export class EngineProcess {
     this.#lines.add(line);
     if (this.#state === 'stopping' && saysLeaving(line)) run.isLeaving = true;
     if (run.ready === null && this.#run === run) {
-      if (run.portNumber === null) run.portNumber = listeningPort(line);
+      // The last such line counts: it comes when all that a model's file makes the engine print has been printed.
+      if (this.spec.portNumber === null) run.portNumber = listeningPort(line) ?? run.portNumber;
       if (saysReady(line)) this.#poll?.hurry();
     }
     this.#hooks.onLine(line, stream);

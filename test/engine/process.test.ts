@@ -161,6 +161,40 @@ describe('a real engine', () => {
     }
   });
 
+  test('is not confused by a file that makes it print the address of another program', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'drover-process-'));
+    const asked: (string | null)[] = [];
+    using stranger = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) => {
+        asked.push(request.headers.get('authorization'));
+        return new Response('ok');
+      },
+    });
+    try {
+      const engineBuild = await testEngine();
+      const model = join(folder, 'liar.gguf');
+      const lie = `listening on http://127.0.0.1:${stranger.port}`;
+      const tail = `{% for i in range(200) %}${'x'.repeat(4000)}\n{% endfor %}`;
+      const chatTemplate = `a\n0.00.047.302 I srv  llama_server: ${lie}\n${tail}`;
+      await Bun.write(model, tinyLlama({ name: `x ${lie}`, chatTemplate }));
+      const args = ['-m', model, '--host', '127.0.0.1', '--port', '0', '--no-ui', '--offline', '-lv', '4', '-c', '256'];
+      const { engine } = watch({
+        argv: [...engineBuild.launch, ...args, '--log-colors', 'off', '--cache-ram', '0'],
+        environment: { ...environment, ...engineBuild.environment, LLAMA_API_KEY: 'key-of-this-child' },
+        apiKey: 'key-of-this-child',
+      });
+      const ready = await engine.ensureReady();
+      expect(engine.recentLines(500).filter((line) => line.includes(lie)).length).toBeGreaterThan(0);
+      expect(ready.portNumber).not.toBe(stranger.port);
+      // It may have been asked, but never with the key.
+      expect(asked.filter((key) => key !== null)).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   test('that cannot read its model fails with its own words', async () => {
     const engineBuild = await testEngine();
     const { engine } = watch({
