@@ -58,7 +58,11 @@ export class Latch<T = void> {
 /** Rejects with the signal's reason when it aborts first; the work itself is not stopped. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
-  if (signal.aborted) throw signal.reason;
+  if (signal.aborted) {
+    // Nobody waits for it now, and a rejection that nobody hears of would end the process.
+    work.catch(() => undefined);
+    throw signal.reason;
+  }
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);
