@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'no
 import { basename, dirname, join } from 'node:path';
 import { Value, type ValueError } from '@sinclair/typebox/value';
 import { type Document, isCollection, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { Fault } from '../base/fault.ts';
+import { errorCode, Fault } from '../base/fault.ts';
 import { writeFileAtomically } from '../base/file.ts';
 import { FileSchema, FOREIGN_KEYS, ModelEntrySchema, SETTINGS, type Settings } from './schema.ts';
 
@@ -40,9 +40,10 @@ export function parseConfig(source: string, fileName: string): ParsedConfig {
     throw invalid(fileName, { line: 1, column: 1 }, `cannot be read: ${String(thrown)}`);
   }
   const at = (path: readonly string[]): Position => positionOf(document, lines, path);
-  if (typeof raw !== 'object' || Array.isArray(raw)) {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw invalid(fileName, { line: 1, column: 1 }, 'expected a mapping of settings at the top');
   }
+  raw = withoutEmptySections(raw as Record<string, unknown>);
   const failure = firstError(raw);
   if (failure !== null) throw invalid(fileName, at(failure.path), failure.message);
   return {
@@ -58,7 +59,9 @@ export function readConfig(path: string): { readonly source: string; readonly pa
   try {
     source = readFileSync(path, 'utf8');
   } catch (thrown) {
-    if (existsSync(path)) {
+    // A file that is there but out of reach is no empty configuration: it may ask for keys.
+    const code = errorCode(thrown);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') {
       throw new Fault('config_invalid', `${path} cannot be read: ${String(thrown)}`, { cause: thrown });
     }
   }
@@ -72,10 +75,20 @@ export function editConfig(source: string, fileName: string, path: readonly stri
   if (value === undefined) document.deleteIn(path);
   // A scalar keeps its node, and with it the comment behind it.
   else if (isScalar(before) && (typeof value !== 'object' || value === null)) before.value = value;
-  else document.setIn(path, document.createNode(value));
+  else {
+    // What stands empty (`models:`) has to go before something can be put into it.
+    const empty = path.findIndex((_, index) => index > 0 && isEmptyAt(document, path.slice(0, index)));
+    if (empty > 0) document.deleteIn(path.slice(0, empty));
+    document.setIn(path, document.createNode(value));
+  }
   const edited = document.toString({ lineWidth: 0 });
   parseConfig(edited, fileName);
   return edited;
+}
+
+function isEmptyAt(document: Document, path: readonly string[]): boolean {
+  const node = document.getIn(path, true);
+  return isScalar(node) && node.value === null;
 }
 
 /** Checks, backs the old file up beside it, replaces it atomically. Returns the backup's path, or null where there was none. */
@@ -98,6 +111,21 @@ export function writeConfig(path: string, source: string): string | null {
   return backup;
 }
 
+/** `models:` with nothing below it, all of it commented out, says nothing; so does one model's entry. */
+function withoutEmptySections(raw: Record<string, unknown>): Record<string, unknown> {
+  const said = Object.entries(raw).filter(([name, value]) => value !== null || isNullable(name));
+  return Object.fromEntries(
+    said.map(([name, value]) => {
+      if (name !== 'models' || typeof value !== 'object' || value === null || Array.isArray(value))
+        return [name, value];
+      return [name, Object.fromEntries(Object.entries(value).map(([id, entry]) => [id, entry ?? {}]))];
+    }),
+  );
+}
+
+const isNullable = (name: string): boolean =>
+  Object.hasOwn(SETTINGS, name) && Value.Check(SETTINGS[name as keyof typeof SETTINGS].schema, null);
+
 function valuesOf(raw: Record<string, unknown>): Partial<Settings> {
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(SETTINGS)) if (raw[name] !== undefined) values[name] = raw[name];
@@ -111,8 +139,8 @@ function valuesOf(raw: Record<string, unknown>): Partial<Settings> {
 function warningsOf(raw: Record<string, unknown>, at: (path: readonly string[]) => Position): Warning[] {
   const warnings: Warning[] = [];
   for (const key of Object.keys(raw)) {
-    if (key in SETTINGS) continue;
-    const reason = FOREIGN_KEYS[key];
+    if (Object.hasOwn(SETTINGS, key)) continue;
+    const reason = Object.hasOwn(FOREIGN_KEYS, key) ? FOREIGN_KEYS[key] : undefined;
     warnings.push({
       ...at([key]),
       message: reason === undefined ? `unknown setting \`${key}\`` : `\`${key}\`: ${reason}`,
@@ -120,7 +148,7 @@ function warningsOf(raw: Record<string, unknown>, at: (path: readonly string[]) 
   }
   for (const [id, entry] of Object.entries((raw.models ?? {}) as Record<string, Record<string, unknown>>)) {
     for (const key of Object.keys(entry)) {
-      if (key in ModelEntrySchema.properties || key === 'metadata') continue;
+      if (Object.hasOwn(ModelEntrySchema.properties, key) || key === 'metadata') continue;
       warnings.push({ ...at(['models', id, key]), message: `unknown setting \`${key}\` of model ${id}` });
     }
   }

@@ -1,6 +1,8 @@
 // Foreign commands made runnable: macros and ${…} replaced, text split into argv without any shell. Pure.
 import { Fault } from '../base/fault.ts';
 
+const LONGEST_TEXT = 256 * 1024;
+
 export type MacroTable = Readonly<Record<string, string | number | boolean>>;
 
 /**
@@ -17,14 +19,17 @@ export function expandMacros(
     const next = result.replaceAll(/\$\{([A-Za-z0-9_.-]+)\}/g, (whole, name: string) => {
       if (name.startsWith('env.')) {
         const value = env[name.slice(4)];
-        if (value === undefined) throw unknownName(whole, 'the environment has no such name');
+        // `constructor` and the like come from the prototype.
+        if (typeof value !== 'string') throw unknownName(whole, 'the environment has no such name');
         return value;
       }
-      const value = macros[name];
+      const value = Object.hasOwn(macros, name) ? macros[name] : undefined;
       if (value === undefined) throw unknownName(whole, `known: ${Object.keys(macros).join(', ')}`);
       return String(value);
     });
     if (next === result) return result;
+    // Macros that name each other several times grow without measure long before the rounds are over.
+    if (next.length > LONGEST_TEXT) break;
     result = next;
   }
   throw new Fault(

@@ -5,6 +5,8 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 const text = Type.String();
 const texts = Type.Array(Type.String());
 const seconds = Type.Number({ minimum: 0, maximum: 31_536_000 });
+/** A timer cannot be set for longer than 2^31 ms: it would ring at once. */
+const timerSeconds = Type.Number({ minimum: 0, maximum: 2_000_000 });
 const gigabytes = Type.Union([Type.Number({ minimum: 0, maximum: 1_000_000 }), Type.Null()]);
 const count = (minimum: number, maximum: number): TSchema & { static: number } => Type.Integer({ minimum, maximum });
 const portNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -176,7 +178,7 @@ export const SETTINGS = {
     'debug, info, warn or error',
   ),
   healthCheckTimeout: setting(
-    seconds,
+    timerSeconds,
     300,
     'DROVER_HEALTH_CHECK_TIMEOUT',
     null,

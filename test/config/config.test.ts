@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../src/base/fault.ts';
@@ -197,4 +197,51 @@ test('macros: unknown names and circles are told', () => {
   expect(expandMacros('${a}-${env.HOME}', { a: '${b}', b: 1 }, { HOME: '/h' })).toBe('1-/h');
   expect(faultOf(() => expandMacros('${nope}', { a: 1 }, {})).message).toContain('known: a');
   expect(faultOf(() => expandMacros('${a}', { a: '${b}', b: '${a}' }, {})).message).toContain('without end');
+});
+
+test('sections and entries with nothing in them say nothing', () => {
+  const { values, warnings } = parseConfig('models:\n  x:\ngroups:\npreload:\nlisten:\nvram:\n', 'c.yaml');
+  expect(values).toEqual({ models: { x: {} }, vram: null } as never);
+  expect(warnings).toEqual([]);
+  expect(parseConfig('models: # none yet\n', 'c.yaml').values).toEqual({});
+  expect(faultOf(() => parseConfig('groups:\n  g:\n', 'c.yaml')).message).toContain('c.yaml:2:3: groups.g');
+});
+
+test('something can be put where nothing stands', () => {
+  for (const source of ['models:\n', 'models:\n  x:\n']) {
+    const edited = editConfig(`# mine\nlisten: 127.0.0.1:1\n${source}`, 'c.yaml', ['models', 'x', 'ttl'], 5);
+    expect(parseConfig(edited, 'c.yaml').values).toEqual({ listen: '127.0.0.1:1', models: { x: { ttl: 5 } } } as never);
+    expect(edited).toStartWith('# mine\n');
+  }
+});
+
+test('names that every object has are nobody’s settings, macros or models', () => {
+  const { values, warnings } = parseConfig(
+    'constructor: 1\nmodels:\n  __proto__: {ttl: 3}\n  constructor: {toString: 1}\n',
+    'c.yaml',
+  );
+  expect(Object.keys(values.models ?? {})).toEqual(['__proto__', 'constructor']);
+  expect(Object.getPrototypeOf(values.models ?? {})).toBe(Object.prototype);
+  expect(warnings.map((warning) => warning.message)).toEqual([
+    'unknown setting `constructor`',
+    'unknown setting `toString` of model constructor',
+  ]);
+  for (const name of ['constructor', '__proto__', 'env.constructor', 'env.__proto__'])
+    expect(faultOf(() => expandMacros(`\${${name}}`, { a: 1 }, {})).kind).toBe('config_invalid');
+});
+
+test('macros that multiply each other end as an error, not as a full memory', () => {
+  const macros = { a: '${a}'.repeat(8), b: 'x' };
+  expect(faultOf(() => expandMacros('${a}', macros, {})).message).toContain('without end');
+});
+
+test('a time that no timer can be set to is refused, not taken for at once', () => {
+  expect(faultOf(() => parseConfig('healthCheckTimeout: 3000000\n', 'c.yaml')).message).toContain('from 0 to 2000000');
+});
+
+test.skipIf(process.platform === 'win32')('a file out of reach is no empty one: it may ask for keys', () => {
+  using at = folder();
+  const path = join(at.path, 'config.yaml');
+  symlinkSync(path, path);
+  expect(faultOf(() => loadConfig({ config: path }, {})).kind).toBe('config_invalid');
 });
