@@ -1,7 +1,7 @@
 // The core behind its one face: models, instances, memory, engine and usage of this machine. It joins the rooms and
 // keeps no state that one of them keeps already.
 import type { Bus } from '../base/bus.ts';
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { Migration, Store } from '../base/store.ts';
 import { Latch, untilAborted } from '../base/sync.ts';
@@ -379,7 +379,12 @@ export class House implements Drover {
     const id = this.#options.choice.build?.id ?? null;
     if (id === this.#servedEngine) return;
     this.#servedEngine = id;
-    this.#options.engines.markServed();
+    try {
+      this.#options.engines.markServed();
+    } catch (thrown) {
+      // A full or read-only disk must not spoil an answer that is there.
+      this.log.warn(`the engine's first answer could not be noted: ${toFault(thrown).message}`);
+    }
   }
 
   /** News only where the state is another one: requests come and go too often to be told. */

@@ -110,7 +110,9 @@ export class Registry {
   }
 
   #joined(file: LibraryModel): RegisteredModel {
-    const entry = this.settings.models[file.id] ?? {};
+    // A file may be called `constructor`.
+    const { models } = this.settings;
+    const entry = (Object.hasOwn(models, file.id) ? models[file.id] : undefined) ?? {};
     return { id: file.id, aliases: [...new Set([...(entry.aliases ?? []), ...file.aliases])], entry, file };
   }
 
