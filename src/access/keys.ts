@@ -1,7 +1,7 @@
 // The keys that callers may present: stored hashed, compared in constant time, shown once when made.
 // It must never keep, log or return a plain key after that.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import type { Migration, Store } from '../base/store.ts';
 
 export const KEY_MIGRATIONS: readonly Migration[] = [
@@ -47,6 +47,7 @@ export class KeyRing {
         .query('INSERT INTO access_key VALUES (?, ?, ?, ?)')
         .run(name, hashOf(key), JSON.stringify(scopes), Date.now());
     } catch (thrown) {
+      if (!/UNIQUE|PRIMARY/i.test(String(thrown))) throw toFault(thrown);
       throw new Fault('conflict', `There is a key called "${name}" already.`, { cause: thrown });
     }
     return key;

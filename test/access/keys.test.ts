@@ -22,3 +22,9 @@ test('a transient key works and is in no list', () => {
   expect(ring.accepts(ring.createTransient())).toBe(true);
   expect(ring.count).toBe(0);
 });
+
+test('a store that cannot be written is not taken for a name that is taken', () => {
+  using store = openStore(':memory:', KEY_MIGRATIONS);
+  store.database.exec('PRAGMA query_only = ON');
+  expect(() => new KeyRing(store).create('laptop', [])).toThrow('readonly');
+});
