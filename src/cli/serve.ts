@@ -131,6 +131,13 @@ async function settle(core: OpenedCore): Promise<void> {
 /** The first signal drains, the second forces. */
 function handleSignals(running: Running, ended: Latch<number>): void {
   const { log, drover } = running.core;
+  // A mistake of ours in one place must not cut everybody's streams: it is told, and the server goes on.
+  const survive = (thrown: unknown): void =>
+    log.error('an error that nobody caught; please report it', {
+      error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    });
+  process.on('uncaughtException', survive);
+  process.on('unhandledRejection', survive);
   let isStopping = false;
   const stop = (signal: string): void => {
     if (isStopping) {

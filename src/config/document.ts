@@ -183,6 +183,7 @@ function expectation(error: ValueError): string {
     type?: string;
     minimum?: number;
     maximum?: number;
+    pattern?: string;
   };
   if (schema.anyOf !== undefined) {
     const choices = schema.anyOf.map((choice) =>
@@ -193,6 +194,7 @@ function expectation(error: ValueError): string {
   if (schema.minimum !== undefined && schema.maximum !== undefined) {
     return `expected ${schema.type ?? 'number'} from ${schema.minimum} to ${schema.maximum}`;
   }
+  if (schema.pattern === '^[^=]+=') return 'expected NAME=VALUE';
   return schema.type === undefined ? error.message.toLowerCase() : `expected ${schema.type}`;
 }
 

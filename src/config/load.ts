@@ -1,5 +1,6 @@
 // The effective settings: default < file < environment < flags. The only reader of the environment.
 // It must never keep a value of the environment that no setting asks for.
+import { existsSync } from 'node:fs';
 import { Value } from '@sinclair/typebox/value';
 import { Fault } from '../base/fault.ts';
 import { readConfig, type Warning } from './document.ts';
@@ -21,7 +22,13 @@ export const environment = (): Environment => process.env;
 
 export function loadConfig(flags: FlagValues = {}, env: Environment = environment()): LoadedConfig {
   const given = (name: string): string | null => (typeof flags[name] === 'string' ? flags[name] : null);
-  const paths = pathsIn(dataFolder(env, given('dataDir')), given('config') ?? env.DROVER_CONFIG ?? null);
+  const named = given('config') ?? env.DROVER_CONFIG ?? null;
+  const paths = pathsIn(dataFolder(env, given('dataDir')), named);
+  if (named !== null && !existsSync(paths.configFile)) {
+    throw new Fault('config_invalid', `There is no configuration file ${paths.configFile}.`, {
+      hint: 'Mend the name, or leave --config away to use the data directory’s own.',
+    });
+  }
   const { parsed } = readConfig(paths.configFile);
   const settings: Record<string, unknown> = { ...defaultSettings() };
   const origins: Record<string, string> = {};

@@ -40,7 +40,7 @@ export const ModelEntrySchema = Type.Object(
     cmdStop: Type.Optional(text),
     proxy: Type.Optional(text),
     checkEndpoint: Type.Optional(text),
-    env: Type.Optional(texts),
+    env: Type.Optional(Type.Array(Type.String({ pattern: '^[^=]+=' }))),
     useModelName: Type.Optional(text),
     filters: Type.Optional(
       Type.Object(

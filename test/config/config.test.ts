@@ -92,6 +92,11 @@ const WRONG: readonly [string, string, RegExp][] = [
     /config\.yaml:4:5: models\.a: give either `file` or `cmd`/,
   ],
   ['the outer of two keys of one name', 'models:\n  a: { file: /x, ttl: 3 }\nttl: soon\n', /config\.yaml:3:1: ttl/],
+  [
+    'a variable without a value',
+    'models:\n  a:\n    cmd: x\n    env: [A=1, FOO]\n',
+    /config\.yaml:4:\d+: models\.a\.env\.1: expected NAME=VALUE, found "FOO"/,
+  ],
   ['twice the same key', 'ttl: 1\nttl: 2\n', /config\.yaml:2:1: not valid YAML/],
   [
     'an alias bomb',
@@ -155,6 +160,17 @@ test('default < file < environment < flag', () => {
   expect(loaded.origins.logLevel).toBe('flag');
   expect(loaded.origins.modelsFolders).toBe('environment');
   expect(loaded.origins.queueTimeout).toBe('default');
+});
+
+test('a named configuration file that is not there is told', () => {
+  using place = folder();
+  const missing = join(place.path, 'typo.yaml');
+  expect(faultOf(() => loadConfig({ config: missing }, { DROVER_DATA_DIR: place.path })).message).toContain(
+    'typo.yaml',
+  );
+  expect(faultOf(() => loadConfig({}, { DROVER_DATA_DIR: place.path, DROVER_CONFIG: missing })).kind).toBe(
+    'config_invalid',
+  );
 });
 
 test('a word that no setting takes is refused by name', () => {
