@@ -27,6 +27,8 @@ export function announcedLength(request: Request, limitBytes: number): number | 
 /** Above this, a body is put together here, piece by piece: the runtime's own way takes twice its size. */
 const WHOLE_BYTES = MIB;
 
+const SWEEP_BYTES = 2 * 1024 * 1024;
+
 /** All bytes of the body. Throws `too_large`. */
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   const announced = announcedLength(request, limitBytes);
@@ -35,6 +37,7 @@ export async function readBytes(request: Request, limitBytes: number): Promise<U
   // Pages of it are taken when bytes arrive, not when a length is claimed.
   let bytes = new Uint8Array(announced ?? 64 * 1024);
   let length = 0;
+  let unswept = 0;
   for await (const piece of request.body) {
     const needed = length + piece.byteLength;
     if (needed > limitBytes) throw tooLarge(limitBytes);
@@ -45,6 +48,11 @@ export async function readBytes(request: Request, limitBytes: number): Promise<U
     }
     bytes.set(piece, length);
     length = needed;
+    unswept += piece.byteLength;
+    if (unswept < SWEEP_BYTES) continue;
+    unswept = 0;
+    // The pieces are garbage, and unasked the collector lets them grow as large as the body itself.
+    Bun.gc(false);
   }
   return length === bytes.byteLength ? bytes : bytes.subarray(0, length);
 }
