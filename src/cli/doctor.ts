@@ -2,10 +2,10 @@
 
 import { toFault } from '../base/fault.ts';
 import { readConfig } from '../config/document.ts';
+import { type OpenedCore, withCore } from './assembly.ts';
 import { findServer } from './client.ts';
 import type { Call, Run } from './command-line.ts';
 import { hardwareLines } from './first-run.ts';
-import { type OpenedCore, withCore } from './offline.ts';
 import { dim, green, print, printJson, red, tell, yellow } from './terminal.ts';
 
 export interface Finding {

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { Fault } from '../base/fault.ts';
 import type { EngineBuild } from '../engine/build.ts';
+import { withCore } from './assembly.ts';
 import type { Call, Run } from './command-line.ts';
-import { withCore } from './offline.ts';
 import { dim, green, print, printJson, progressLine, red, table, tell } from './terminal.ts';
 
 export const engine: Run = async (call) => {

@@ -4,8 +4,8 @@ import { Fault } from '../base/fault.ts';
 import type { Backend } from '../engine/build.ts';
 import { readPointer } from '../engine/installed.ts';
 import type { Snapshot } from '../hardware/probe.ts';
+import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
-import type { OpenedCore } from './offline.ts';
 import { bold, bytesText, dim, isInteractive, progressLine, tell } from './terminal.ts';
 
 /** True when no engine is there yet and none was given. */

@@ -3,9 +3,9 @@
 import { Fault } from '../base/fault.ts';
 import type { FitReport, ModelView } from '../core/drover.ts';
 import type { Instance } from '../core/vocabulary.ts';
+import { withModels } from './assembly.ts';
 import { faultOfError, findServer, jsonLines, requireServer, type WireError } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { withModels } from './offline.ts';
 import {
   bytesText,
   countText,

@@ -8,10 +8,10 @@ import { formatLogLine, type LogSink } from '../base/log.ts';
 import { Latch } from '../base/sync.ts';
 import { createApp } from '../server/app.ts';
 import { isLoopback, type Listener, listen, parseAddress } from '../server/listen.ts';
+import { type OpenedCore, openCore } from './assembly.ts';
 import { ServerClient, type ServerFile } from './client.ts';
 import type { Call, Run } from './command-line.ts';
 import { announce, isFirstRun, planFirstRun, warnWithoutModels } from './first-run.ts';
-import { type OpenedCore, openCore } from './offline.ts';
 import { tell } from './terminal.ts';
 import { VERSION } from './version.ts';
 
