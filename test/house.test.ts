@@ -110,7 +110,8 @@ test('a rule of place for each dangerous thing', () => {
     {
       what: /\b(Bun\.spawn|Bun\.spawnSync|node:child_process)\b/,
       where: /^(engine\/(process|install|inspect)|hardware\/gpu|service\/|cli\/config)/,
-      sentence: 'spawning belongs to engine/process, engine/install, engine/inspect, hardware/gpu, service and cli/config (the editor)',
+      sentence:
+        'spawning belongs to engine/process, engine/install, engine/inspect, hardware/gpu, service and cli/config (the editor)',
     },
     {
       what: /\b(process|Bun)\.env\b/,
