@@ -3,7 +3,7 @@
 import type { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
-import { untilAborted } from '../base/sync.ts';
+import { Latch, untilAborted } from '../base/sync.ts';
 import type { Settings } from '../config/schema.ts';
 import type { EngineBuild } from '../engine/build.ts';
 import { ladderFor, machineKeyOf, type Rung } from '../engine/catalog.ts';
@@ -49,8 +49,11 @@ export class EngineChoice {
     return this.#failure?.fault ?? null;
   }
 
-  /** Waits for an engine. Callers share one attempt; the abort of one ends only its own wait. */
-  async ensure(signal?: AbortSignal): Promise<EngineBuild> {
+  /**
+   * Waits for an engine, `waitMs` at most. Callers share one attempt; the end of one's patience ends only its own wait.
+   * Faults: why there is none; `unavailable` when it is still being brought.
+   */
+  async ensure(signal?: AbortSignal, waitMs = Number.POSITIVE_INFINITY): Promise<EngineBuild> {
     const { build } = this;
     if (build !== null) return build;
     const failure = this.#failure;
@@ -60,7 +63,7 @@ export class EngineChoice {
     this.#pending ??= this.#settle().finally(() => {
       this.#pending = null;
     });
-    return untilAborted(this.#pending, signal);
+    return untilAborted(Number.isFinite(waitMs) ? soonEnough(this.#pending, waitMs) : this.#pending, signal);
   }
 
   /** Changes when another build becomes current, or the current one proves itself again. */
@@ -159,3 +162,17 @@ export const machineOf = (snapshot: Snapshot) => ({
 });
 
 export const machineKeyOfSnapshot = (snapshot: Snapshot): string => machineKeyOf(machineOf(snapshot));
+
+/** The work, or `unavailable` when it takes longer; the work itself goes on. */
+async function soonEnough<T>(work: Promise<T>, waitMs: number): Promise<T> {
+  const late = new Latch<never>();
+  const timer = setTimeout(() => {
+    const message = 'The engine is still being brought; this takes longer than requests may wait.';
+    late.fail(new Fault('unavailable', message, { hint: 'Try again in a while.', details: { retryAfterSeconds: 10 } }));
+  }, waitMs);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

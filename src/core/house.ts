@@ -333,7 +333,7 @@ export class House implements Drover {
     if (model.file === null) return;
     requireFile(model);
     if (this.#options.choice.build === null) options.onProgress?.('engine', 'waiting for the engine');
-    await this.#options.choice.ensure(options.signal);
+    await this.#options.choice.ensure(options.signal, this.#settings.queueTimeout * 1000);
     await this.#launcher.measure();
   }
 
