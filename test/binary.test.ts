@@ -304,9 +304,12 @@ describe('configuration', () => {
     writeFileSync(file, `# mine\nmodels:\n${entry('first')}${second}    contextSize: 2048\n`);
     await other.waitForLine(/configuration read again.*second/);
     expect(await response.text()).toContain('data: [DONE]');
+    // Whoever asks for the changed one after the reload gets a new process.
+    await other.json('/v1/chat/completions', chatWith('second'));
     const after = await pids();
     expect(after.first).toBe(before.first ?? -1);
-    expect(after.second ?? null).not.toBe(before.second ?? -1);
+    expect(after.second ?? -1).not.toBe(before.second ?? -1);
+    expect(after.second).toBeNumber();
     writeFileSync(file, 'models:\n  first: 5\n');
     await other.waitForLine(/config\.yaml:2:3: models\.first: expected object/);
     expect((await pids()).first).toBe(before.first ?? -1);
