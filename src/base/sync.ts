@@ -1,4 +1,4 @@
-// Small pieces that keep concurrent work honest: a mailbox (one writer), a latch, a deadline, a token bucket and a
+// Small pieces that keep concurrent work honest: a mailbox (one writer), a latch, a deadline and a
 // lock on a folder that dies with its holder. They must never know what they guard.
 import { Database } from 'bun:sqlite';
 import { Fault } from './fault.ts';
@@ -80,46 +80,6 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
   const latch = new Latch();
   const timer = setTimeout(() => latch.open(), milliseconds);
   return untilAborted(latch.promise, signal).finally(() => clearTimeout(timer));
-}
-
-/** A token bucket: `capacity` tokens, refilled evenly over `refillMs`. O(1), no timer. */
-export class Bucket {
-  #tokens: number;
-  #updatedAt: number;
-
-  constructor(
-    readonly capacity: number,
-    readonly refillMs: number,
-    now: number,
-  ) {
-    this.#tokens = capacity;
-    this.#updatedAt = now;
-  }
-
-  take(now: number): boolean {
-    this.#refill(now);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-
-  /** Whole tokens left at `now`. */
-  remaining(now: number): number {
-    this.#refill(now);
-    return Math.floor(this.#tokens);
-  }
-
-  /** Milliseconds until a token is there; 0 when one is. */
-  waitMs(now: number): number {
-    this.#refill(now);
-    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * this.refillMs) / this.capacity);
-  }
-
-  #refill(now: number): void {
-    const elapsed = Math.max(0, now - this.#updatedAt);
-    this.#tokens = Math.min(this.capacity, this.#tokens + (elapsed * this.capacity) / this.refillMs);
-    this.#updatedAt = now;
-  }
 }
 
 /**

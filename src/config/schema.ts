@@ -68,7 +68,6 @@ export const GroupEntrySchema = Type.Object(
   },
   { additionalProperties: true },
 );
-export type GroupEntry = Readonly<Static<typeof GroupEntrySchema>>;
 
 interface Setting<T> {
   readonly schema: TSchema & { static: T };

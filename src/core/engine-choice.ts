@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import { Latch, untilAborted } from '../base/sync.ts';
 import type { Settings } from '../config/schema.ts';
 import type { EngineBuild } from '../engine/build.ts';
-import { ladderFor, machineKeyOf, type Rung } from '../engine/catalog.ts';
+import { ladderFor, type Rung } from '../engine/catalog.ts';
 import { backendOf } from '../engine/inspect.ts';
 import type { Engines, EnsureOptions } from '../engine/install.ts';
 import type { Snapshot } from '../hardware/probe.ts';
@@ -155,13 +155,11 @@ const otherBackend = (build: EngineBuild, wanted: string): Fault =>
     hint: `Give one for ${wanted}, or leave --backend out. "drover doctor" tells which devices there are.`,
   });
 
-export const machineOf = (snapshot: Snapshot) => ({
+const machineOf = (snapshot: Snapshot) => ({
   platform: snapshot.system.platform,
   arch: snapshot.system.arch,
   gpus: snapshot.gpus,
 });
-
-export const machineKeyOfSnapshot = (snapshot: Snapshot): string => machineKeyOf(machineOf(snapshot));
 
 /** The work, or `unavailable` when it takes longer; the work itself goes on. */
 async function soonEnough<T>(work: Promise<T>, waitMs: number): Promise<T> {

@@ -145,9 +145,9 @@ export class Instances {
       await entry.process.exited;
       const fault = toFault(thrown, 'bad_gateway');
       if (entry.process.state !== 'failed') throw fault;
-      const told = explained(modelId, fault, entry.process.recentLines(200));
-      this.#speak(modelId, entry, reader, null, told);
-      throw told;
+      const cause = explainFailure(entry.process.recentLines(200));
+      this.#speak(modelId, entry, reader, null, cause ?? { message: fault.message, hint: fault.hint ?? null });
+      throw cause === null ? fault : explained(modelId, fault, cause);
     } finally {
       entry.reader = null;
     }
@@ -183,9 +183,9 @@ export class Instances {
     if (state === 'failed' && previous === 'ready' && failure !== null) this.#options.onCrash(modelId, failure);
   }
 
-  #speak(modelId: string, entry: Entry, reader: LoadReader, loadMs: number | null, fault: Fault | null): void {
+  #speak(modelId: string, entry: Entry, reader: LoadReader, loadMs: number | null, failure: Cause | null): void {
     const { bus, log } = this.#options;
-    const judgement = judgementOf(entry, reader, loadMs, fault);
+    const judgement = judgementOf(entry, reader, loadMs, failure);
     const verdict: Verdict = { modelId, at: Date.now(), ...judgement };
     entry.verdict = verdict;
     const fields = {
@@ -200,7 +200,7 @@ export class Instances {
     else if (verdict.outcome === 'degraded') log.warn(`${modelId} is loaded, but not as planned: ${reasons}`, fields);
     else log.error(`${modelId} was not loaded: ${reasons}`, fields);
     bus.emit({ type: 'instance.verdict', verdict });
-    if (fault !== null) return;
+    if (failure !== null) return;
     try {
       this.#options.onMeasured(modelId, entry.decision, verdict, reader);
     } catch (thrown) {
@@ -210,31 +210,26 @@ export class Instances {
   }
 }
 
-/** The engine's failure in words for people, where its lines tell the cause; all its details stay. */
-function explained(modelId: string, fault: Fault, lines: readonly string[]): Fault {
-  const cause = explainFailure(lines);
-  if (cause === null) return fault;
-  return new Fault(fault.kind, `${modelId} could not be loaded: ${cause.message}`, {
-    hint: cause.hint,
+type Cause = Judgement['findings'][number];
+
+/** The engine's failure in words for people; all its details stay. */
+const explained = (modelId: string, fault: Fault, cause: Cause): Fault =>
+  new Fault(fault.kind, `${modelId} could not be loaded: ${cause.message}`, {
+    hint: cause.hint ?? undefined,
     cause: fault,
     blame: fault.blame,
     details: { ...fault.details, reason: fault.message },
   });
-}
 
-function judgementOf(entry: Entry, reader: LoadReader, loadMs: number | null, fault: Fault | null): Judgement {
+function judgementOf(entry: Entry, reader: LoadReader, loadMs: number | null, failure: Cause | null): Judgement {
   const { placement, build } = entry.decision;
   const facts = reader.result();
   const takes = placement?.takes ?? [];
-  if (fault !== null) {
-    const cause = explainFailure(entry.process.recentLines(200));
-    return judgeFailure({ takes, facts, loadMs }, cause ?? { message: fault.message, hint: fault.hint ?? null });
+  if (failure !== null) return judgeFailure({ takes, facts, loadMs }, failure);
+  // Of a custom command nothing was planned, so there is nothing to find.
+  if (placement === null) {
+    const unjudged = judgeFailure({ takes, facts, loadMs }, { message: '', hint: null });
+    return { ...unjudged, outcome: 'as_planned', findings: [] };
   }
-  if (placement === null)
-    return {
-      ...judgeFailure({ takes, facts, loadMs }, { message: '', hint: null }),
-      outcome: 'as_planned',
-      findings: [],
-    };
   return judge({ plan: placement.plan, takes, facts, loadMs, devices: build?.devices ?? [] });
 }

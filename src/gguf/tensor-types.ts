@@ -65,6 +65,3 @@ export const tensorTypeOf = (number: number): TensorType | null => TENSOR_TYPES.
 
 /** `Q4_K`, or `TYPE_137` for one that is not in the table. */
 export const tensorTypeName = (number: number): string => TENSOR_TYPES.get(number)?.name ?? `TYPE_${number}`;
-
-/** Every number of the table. */
-export const tensorTypeNumbers = (): readonly number[] => [...TENSOR_TYPES.keys()];

@@ -1,5 +1,5 @@
 // Our own API speaks the core's words; only errors and the version of an engine build need a shape. Pure.
-import { type Fault, statusOf } from '../../base/fault.ts';
+import type { Fault } from '../../base/fault.ts';
 import type { DroverStatus } from '../../core/drover.ts';
 
 export interface WireError {
@@ -21,9 +21,6 @@ export const errorBody = (fault: Fault): WireError => ({
     details: fault.details,
   },
 });
-
-/** Kinds that mean the request was wrong, not that it failed. */
-export const isCallersFault = (fault: Fault): boolean => statusOf(fault.kind) < 500;
 
 /** The set of flags is long and for the engine's own use. */
 export const statusToWire = (status: DroverStatus) => ({

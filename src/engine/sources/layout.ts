@@ -41,14 +41,9 @@ export function foldersWith(root: string, pattern: RegExp, depth = 0): string[] 
 }
 
 /**
- * How the llama-server in `folder` is started. Where the folder holds its own dynamic loader (a closure of packages),
- * the loader starts it: it then runs on any distribution, and finds its plugins beside the loader.
+ * How a llama-server is started. Where its folder holds its own dynamic loader (a closure of packages), the loader starts
+ * it: it then runs on any distribution, and finds its plugins beside the loader.
  */
-export function recipeIn(folder: string): LaunchRecipe | null {
-  const executable = join(folder, serverName());
-  return isFile(executable) ? recipeFor(executable) : null;
-}
-
 export function recipeFor(executable: string): LaunchRecipe {
   const folder = dirname(executable);
   const loader = process.platform === 'linux' ? safeEntries(folder).find((entry) => isLoader(entry.name)) : undefined;
