@@ -10,7 +10,7 @@ export interface Told<E> {
 }
 
 export interface BusOptions<E> {
-  /** How many events are kept for replay. */
+  /** How many events are kept for replay, droppable ones and the others each: a chatty log must not push the news out. */
   readonly historySize?: number;
   /** How many events one slow reader may owe before droppable ones go. */
   readonly queueSize?: number;
@@ -26,7 +26,8 @@ export interface StreamOptions {
 
 export class Bus<E extends { readonly type: string }> {
   readonly #listeners = new Set<(told: Told<E>) => void>();
-  readonly #history: Told<E>[] = [];
+  readonly #lasting: Told<E>[] = [];
+  readonly #droppable: Told<E>[] = [];
   readonly #historySize: number;
   readonly #queueSize: number;
   readonly #isDroppable: (event: E) => boolean;
@@ -49,8 +50,9 @@ export class Bus<E extends { readonly type: string }> {
   emit(event: E): Told<E> {
     this.#sequence += 1;
     const told: Told<E> = { sequence: this.#sequence, at: Date.now(), event };
-    this.#history.push(told);
-    if (this.#history.length > this.#historySize * 2) this.#history.splice(0, this.#history.length - this.#historySize);
+    const history = this.#isDroppable(event) ? this.#droppable : this.#lasting;
+    history.push(told);
+    if (history.length > this.#historySize * 2) history.splice(0, history.length - this.#historySize);
     for (const listener of this.#listeners) {
       // A listener that throws must not keep the news from the others.
       try {
@@ -73,7 +75,10 @@ export class Bus<E extends { readonly type: string }> {
   }
 
   recent(after = 0): readonly Told<E>[] {
-    return this.#history.slice(-this.#historySize).filter((told) => told.sequence > after);
+    return [this.#lasting, this.#droppable]
+      .flatMap((history) => history.slice(-this.#historySize))
+      .filter((told) => told.sequence > after)
+      .sort((left, right) => left.sequence - right.sequence);
   }
 
   /** Events as an async iterator that ends when the signal aborts. */
