@@ -1,5 +1,7 @@
 // Takes a request's body in: content type and size before any work, then bytes. It must never trust a Content-Length,
 // nor parse what only the engine needs.
+import type { Static, TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { Fault } from '../base/fault.ts';
 import { type ScannedObject, scanObject } from '../base/json-scan.ts';
 
@@ -85,6 +87,33 @@ export async function readFields(request: Request): Promise<Readonly<Record<stri
   requireJson(request);
   scanObject(bytes, []);
   return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+}
+
+/** A small body of this shape. Throws `bad_request` that names the field. */
+export async function bodyOf<S extends TSchema>(request: Request, schema: S): Promise<Static<S>> {
+  const fields = await readFields(request);
+  const wrong = Value.Errors(schema, fields).First();
+  if (wrong === undefined) return fields as Static<S>;
+  const field = wrong.path.slice(1).replaceAll('/', '.') || 'body';
+  throw new Fault('bad_request', `"${field}" is not right: ${wrong.message.toLowerCase()}.`, {
+    details: { field },
+  });
+}
+
+export const queryOf = (request: Request): URLSearchParams => new URL(request.url).searchParams;
+
+/** `true`, `1` or a bare name in a query. */
+export const isTrue = (value: string | null): boolean => value !== null && /^(?:true|1|)$/i.test(value);
+
+/** A whole number in a range. Throws `bad_request`. */
+export function countIn(query: URLSearchParams, name: string, fallback: number, least: number, most: number): number {
+  const text = query.get(name);
+  if (text === null || text === '') return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Fault('bad_request', `"${name}" must be a whole number from ${least} to ${most}.`, {
+    details: { field: name },
+  });
 }
 
 /** The path of a request, as it was sent. */

@@ -1,11 +1,10 @@
 // Our own API under /drover/: what the command line and the page use. Each route is one call to the core.
-import type { Static, TSchema } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
+import type { TSchema } from '@sinclair/typebox';
 import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
-import { pathOf, readFields, restOf } from '../intake.ts';
+import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
 import {
   ErrorSchema,
@@ -78,31 +77,6 @@ export function droverRoutes(drover: Drover): AnyElysia {
       parse: 'none',
       detail: described('Look for models again', ModelsSchema),
     });
-}
-
-/** A body of this shape. Throws `bad_request` that names the field. */
-async function bodyOf<S extends TSchema>(request: Request, schema: S): Promise<Static<S>> {
-  const fields = await readFields(request);
-  const wrong = Value.Errors(schema, fields).First();
-  if (wrong === undefined) return fields as Static<S>;
-  const field = wrong.path.slice(1) || 'body';
-  throw new Fault('bad_request', `"${field}" is not right: ${wrong.message.toLowerCase()}.`, {
-    details: { field },
-  });
-}
-
-const isTrue = (value: string | null): boolean => value !== null && /^(?:true|1|)$/i.test(value);
-const queryOf = (request: Request): URLSearchParams => new URL(request.url).searchParams;
-
-/** A whole number in a range. Throws `bad_request`. */
-function countIn(query: URLSearchParams, name: string, fallback: number, least: number, most: number): number {
-  const text = query.get(name);
-  if (text === null || text === '') return fallback;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new Fault('bad_request', `"${name}" must be a whole number from ${least} to ${most}.`, {
-    details: { field: name },
-  });
 }
 
 async function load(drover: Drover, request: Request): Promise<unknown> {
