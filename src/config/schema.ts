@@ -14,6 +14,8 @@ const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Union(values.map((value) => Type.Literal(value as T[number])));
 
 export const CacheTypeSchema = oneOf('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl');
+const backend = oneOf('auto', 'cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu');
+const contextOrNull = Type.Union([count(256, 100_000_000), Type.Null()]);
 const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
 /** One model of `models:`; all fields are optional, what is absent is automatic. */
@@ -28,6 +30,10 @@ export const ModelEntrySchema = Type.Object(
     mmproj: Type.Optional(Type.String({ minLength: 1 })),
     draft: Type.Optional(Type.String({ minLength: 1 })),
     contextSize: Type.Optional(count(0, 100_000_000)),
+    // Aimed for and never below, where `contextSize` does not fix it; the settings of the same names are their defaults.
+    preferredContext: Type.Optional(count(256, 100_000_000)),
+    minContext: Type.Optional(count(256, 100_000_000)),
+    throughputFirst: Type.Optional(Type.Boolean()),
     gpuLayers: Type.Optional(count(0, 100_000)),
     cacheType: Type.Optional(CacheTypeSchema),
     batchSize: Type.Optional(count(1, 1_000_000)),
@@ -115,7 +121,7 @@ export const SETTINGS = {
   ),
   engine: setting(text, 'auto', 'DROVER_ENGINE', '--engine <auto|path>', 'llama-server to use, or its folder'),
   backend: setting(
-    oneOf('auto', 'cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'),
+    backend,
     'auto',
     'DROVER_BACKEND',
     '--backend <name>',
@@ -135,13 +141,30 @@ export const SETTINGS = {
     '--ram <gb>',
     'main memory to use at most, in GB (default: what is free)',
   ),
+  preferredBackend: setting(
+    backend,
+    'auto',
+    'DROVER_PREFERRED_BACKEND',
+    null,
+    'like backend, but only tried first: what it cannot do, another one does',
+  ),
+  gpuType: setting(text, '', null, null, 'what ClaraCore calls the GPU; shown to its clients, nothing else'),
   preferredContext: setting(
-    Type.Union([Type.Integer({ minimum: 256, maximum: 100_000_000 }), Type.Null()]),
+    contextOrNull,
     null,
     'DROVER_PREFERRED_CONTEXT',
     '--preferred-context <tokens>',
     'context to aim for (default: as large as fits)',
   ),
+  minContext: setting(contextOrNull, null, 'DROVER_MIN_CONTEXT', null, 'context that a plan never goes below'),
+  throughputFirst: setting(
+    Type.Boolean(),
+    true,
+    'DROVER_THROUGHPUT_FIRST',
+    null,
+    'rather a smaller context than layers off the GPU; false: the other way round',
+  ),
+  enableJinja: setting(Type.Boolean(), true, 'DROVER_ENABLE_JINJA', null, 'use the chat templates that models bring'),
   offline: setting(Type.Boolean(), false, 'DROVER_OFFLINE', '--offline', 'never use the internet'),
   insecure: setting(
     Type.Boolean(),
@@ -153,6 +176,9 @@ export const SETTINGS = {
   auth: setting(Type.Boolean(), false, 'DROVER_AUTH', '--auth', 'require a key even on loopback'),
   requireApiKey: setting(Type.Boolean(), false, 'DROVER_REQUIRE_API_KEY', null, 'the same, as ClaraCore calls it'),
   allowCustomCommands: setting(Type.Boolean(), false, null, null, 'let the API set a `cmd`; only this file can say so'),
+  downloadLimit: setting(count(1, 64), 2, 'DROVER_DOWNLOAD_LIMIT', null, 'downloads that run at once'),
+  downloadConnections: setting(count(1, 32), 4, 'DROVER_DOWNLOAD_CONNECTIONS', null, 'connections of one download'),
+  hfEndpoint: setting(text, 'https://huggingface.co', 'HF_ENDPOINT', null, 'Hugging Face, or a mirror of it'),
   downloadHosts: setting(texts, [], 'DROVER_DOWNLOAD_HOSTS', null, 'further hosts that downloads may come from'),
   githubApi: setting(text, 'https://api.github.com', 'DROVER_GITHUB_API', null, 'base address of the releases API'),
   githubDownloads: setting(

@@ -14,7 +14,7 @@ import type { DroverEvent } from './vocabulary.ts';
 
 export interface EngineChoiceOptions {
   readonly engines: Engines;
-  readonly settings: Pick<Settings, 'engine' | 'backend' | 'offline'>;
+  readonly settings: Pick<Settings, 'engine' | 'backend' | 'preferredBackend' | 'offline'>;
   readonly hardware: () => Promise<Snapshot>;
   readonly pathVariable: string;
   readonly bus: Bus<DroverEvent>;
@@ -92,7 +92,10 @@ export class EngineChoice {
   async request(): Promise<EnsureOptions & { readonly ladder: readonly Rung[] }> {
     const { settings } = this.#options;
     return {
-      ladder: ladderFor(machineOf(await this.#options.hardware()), settings.backend),
+      ladder: preferring(
+        ladderFor(machineOf(await this.#options.hardware()), settings.backend),
+        settings.preferredBackend,
+      ),
       isAutomatic: settings.backend === 'auto',
       isOffline: settings.offline,
       given: settings.engine === 'auto' ? null : settings.engine,
@@ -148,6 +151,12 @@ export class EngineChoice {
     }
   }
 }
+
+/** The same ladder with the preferred rung on top, where this machine has it. */
+const preferring = (ladder: readonly Rung[], backend: Settings['preferredBackend']): readonly Rung[] => [
+  ...ladder.filter((rung) => rung.isOffered && rung.backend === backend),
+  ...ladder.filter((rung) => !(rung.isOffered && rung.backend === backend)),
+];
 
 const otherBackend = (build: EngineBuild, wanted: string): Fault =>
   new Fault('engine_unobtainable', `The engine ${build.folder} is one for ${build.backend}; ${wanted} was asked for.`, {

@@ -88,7 +88,7 @@ export class Launcher {
       const placement = Object.keys(sum).length === 0 ? ideal : this.#place(model, build, sum);
       if (placement.fit === 'does_not_fit') return { kind: 'no_room', neededBytes: placement.neededBytes };
       // What cannot be spelt for this build is told now, not after a start.
-      engineArgv(model, placement, build);
+      engineArgv(model, placement, build, this.#options.settings());
       return {
         kind: 'fits',
         reserve: reserveOf(placement.takes),
@@ -132,7 +132,7 @@ export class Launcher {
       takesBytes: reserveOf(placement.takes),
       freeBytes,
       reasons: placement.reasons,
-      argv: engineArgv(model, placement, build),
+      argv: engineArgv(model, placement, build, this.#options.settings()),
     };
   }
 
@@ -156,7 +156,10 @@ export class Launcher {
       file.sizeBytes,
       file.modifiedAt,
       file.projectorPath,
-      model.entry.contextSize === undefined ? settings.preferredContext : null,
+      settings.enableJinja,
+      model.entry.contextSize === undefined
+        ? [settings.preferredContext, settings.minContext, settings.throughputFirst]
+        : null,
     ]);
   }
 

@@ -42,12 +42,15 @@ export interface LoadingContext {
   readonly workingFolder: string;
 }
 
+/** What the settings say of contexts, where an entry says nothing. */
+export type ContextSettings = Pick<Settings, 'preferredContext' | 'minContext' | 'throughputFirst'>;
+
 /** Places a model of the library within what is left of a budget. */
 export function placeModel(
   model: RegisteredModel,
   budget: Budget,
   reservedBytes: Readonly<Record<string, number>>,
-  settings: Pick<Settings, 'preferredContext'>,
+  settings: ContextSettings,
   correction: Correction | null,
   contextTokens?: number,
 ): Placement | NoFit {
@@ -68,7 +71,9 @@ export function placeModel(
     host: { budgetBytes: Math.max(0, budget.host.budgetBytes - reserved(HOST)) },
     settings: {
       contextTokens: contextTokens ?? entry.contextSize ?? flags.contextTokens,
-      preferredContextTokens: settings.preferredContext,
+      preferredContextTokens: entry.preferredContext ?? settings.preferredContext,
+      minContextTokens: entry.minContext ?? settings.minContext,
+      isContextFirst: !(entry.throughputFirst ?? settings.throughputFirst),
       gpuLayers: entry.gpuLayers ?? flags.gpuLayers,
       cacheType: entry.cacheType ?? flags.cacheType,
       slotCount: entry.parallel ?? flags.slotCount,
@@ -92,7 +97,7 @@ export function engineSpec(
   const apiKey = randomBytes(24).toString('base64url');
   return {
     name: model.id,
-    argv: engineArgv(model, placement, build),
+    argv: engineArgv(model, placement, build, context.settings),
     environment: environmentFor({
       apiKey,
       inherited: context.environment,
@@ -110,16 +115,22 @@ export function engineSpec(
 }
 
 /** The same argv that a load would use, for people to read. */
-export function engineArgv(model: RegisteredModel, placement: Placement, build: EngineBuild): string[] {
+export function engineArgv(
+  model: RegisteredModel,
+  placement: Placement,
+  build: EngineBuild,
+  settings: Pick<Settings, 'enableJinja'>,
+): string[] {
   const file = requireFile(model);
   const { entry } = model;
+  const flags = settings.enableJinja ? entry.flags : { jinja: false, ...entry.flags };
   return argvFor({
     flags: build.flags,
     launch: build.launch,
     plan: placement.plan,
     files: { model: file.path, projector: file.projectorPath, draft: entry.draft ?? null },
     kind: engineKind(file.facts.kind),
-    userFlags: checkFlags(entry.flags ?? {}, 'file', build.flags).argv,
+    userFlags: checkFlags(flags ?? {}, 'file', build.flags).argv,
     alias: model.id,
     chatTemplate: entry.chatTemplate ?? null,
   });

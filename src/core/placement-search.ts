@@ -47,7 +47,8 @@ export function contextRange(input: PlacementInput): ContextRange {
   const preferred = settings.preferredContextTokens ?? null;
   const target = Math.max(1, preferred === null ? cap : Math.min(preferred, own));
   const floor = Math.min(settings.minContextTokens ?? DEFAULT_CONTEXT, target);
-  const comfort = preferred === null ? Math.max(floor, Math.min(COMFORT_CONTEXT, target)) : target;
+  const isFirm = preferred !== null || settings.isContextFirst === true;
+  const comfort = isFirm ? target : Math.max(floor, Math.min(COMFORT_CONTEXT, target));
   return { target, comfort, floor };
 }
 
@@ -107,6 +108,13 @@ export function searchPlacement(input: PlacementInput): Found | null {
   const sets = gpu === 0 ? [] : deviceSets(input);
   const everywhere = sets.at(-1) ?? [];
 
+  const partly = { cpuExpertLayers: 0, isProjectorOffloaded: false, slotCount: fewSlots, cacheType: small };
+  const partlyOnGpu = (narrower: { from: number; to: number }): Found | null => {
+    if (sets.length === 0) return null;
+    const rung: Rung = { ...partly, deviceIndexes: everywhere, gpuLayers: gpu ?? all, ...comfortable };
+    return expertsToRam(input, rung, narrower) ?? fewerLayers(input, rung, gpu, narrower);
+  };
+
   // All on the GPUs: full context, then a smaller one, then a smaller cache.
   if (gpu === null || gpu === all) {
     for (const cacheType of types) {
@@ -115,25 +123,16 @@ export function searchPlacement(input: PlacementInput): Found | null {
         if (found !== null) return found;
       }
     }
+    const found = settings.isContextFirst === true ? partlyOnGpu(comfortable) : null;
+    if (found !== null) return found;
     for (const isProjectorOffloaded of input.projector === null ? [true] : [true, false]) {
       const rung = { ...base, deviceIndexes: everywhere, gpuLayers: all, cacheType: small, isProjectorOffloaded };
       const found = sets.length === 0 ? null : largestContext(input, { ...rung, slotCount: fewSlots, ...tight });
       if (found !== null) return found;
     }
   }
-  if (sets.length > 0) {
-    const rung: Rung = {
-      deviceIndexes: everywhere,
-      gpuLayers: gpu ?? all,
-      cacheType: small,
-      slotCount: fewSlots,
-      cpuExpertLayers: 0,
-      isProjectorOffloaded: false,
-      ...comfortable,
-    };
-    const found = expertsToRam(input, rung, tight) ?? fewerLayers(input, rung, gpu, tight);
-    if (found !== null) return found;
-  }
+  const found = partlyOnGpu(tight);
+  if (found !== null) return found;
   if (gpu !== null && gpu > 0 && sets.length > 0) return null;
   // CPU only.
   const reach = Math.max(range.comfort, Math.min(range.target, CPU_CONTEXT));

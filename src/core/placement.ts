@@ -36,7 +36,9 @@ export interface PlacementSettings {
   /** Aimed for; null or absent: as large as fits, up to the model's own. */
   readonly preferredContextTokens?: number | null | undefined;
   /** Never below, unless forced; default 4096, or the model's own context if that is smaller. */
-  readonly minContextTokens?: number | undefined;
+  readonly minContextTokens?: number | null | undefined;
+  /** True: rather fewer layers on the GPU than a context below the one aimed for. */
+  readonly isContextFirst?: boolean | undefined;
   /** Forced number of offloaded blocks, `-ngl`'s way of counting. */
   readonly gpuLayers?: number | undefined;
   /** Forced, for K and V. */

@@ -14,7 +14,7 @@ function slowChoice() {
   const engines = { current: () => null, ensure: () => arrival.promise } as unknown as Engines;
   const choice = new EngineChoice({
     engines,
-    settings: { engine: 'auto', backend: 'auto', offline: true },
+    settings: { engine: 'auto', backend: 'auto', preferredBackend: 'auto', offline: true },
     hardware: () => probeHardware(),
     pathVariable: '',
     bus: new Bus(),
@@ -59,4 +59,34 @@ test('a client that leaves ends only its own wait', async () => {
   expect(((await left) as Fault).kind).toBe('cancelled');
   arrival.open(build);
   expect((await staying).id).toBe('b1-cpu');
+});
+
+test('a preferred backend comes first where the machine has it, and changes nothing where not', async () => {
+  const ladderWith = async (preferredBackend: 'cuda' | 'cpu' | 'vulkan') => {
+    const choice = new EngineChoice({
+      engines: { current: () => null } as unknown as Engines,
+      settings: { engine: 'auto', backend: 'auto', preferredBackend, offline: true },
+      hardware: async () => ({
+        ...(await probeHardware()),
+        system: { platform: 'linux', arch: 'x64', name: null, kernel: null, libc: null },
+        gpus: [
+          {
+            ...{ index: 0, vendor: 'amd', name: 'Some card', totalBytes: 8e9, freeBytes: 8e9, isUnified: false },
+            ...{ driverVersion: null, computeCapability: null, gfxTarget: 'gfx1100', pciAddress: null, uuid: null },
+            source: 'sysfs',
+          },
+        ],
+      }),
+      pathVariable: '',
+      bus: new Bus(),
+      log: new Log({ level: 'error' }),
+    });
+    return (await choice.request()).ladder.filter((rung) => rung.isOffered).map((rung) => rung.backend);
+  };
+  const usual = await ladderWith('cuda');
+  expect(usual[0]).toBe('rocm');
+  expect(usual).not.toContain('cuda');
+  expect((await ladderWith('vulkan'))[0]).toBe('vulkan');
+  expect((await ladderWith('cpu'))[0]).toBe('cpu');
+  expect((await ladderWith('cpu')).toSorted()).toEqual(usual.toSorted());
 });

@@ -69,6 +69,7 @@ function anyQuestion(random: () => number): PlacementInput {
     settings: {
       ...(random() < 0.2 ? { contextTokens: pick(random, 300, 8192, 100_000) } : {}),
       ...(random() < 0.2 ? { preferredContextTokens: pick(random, 2048, 50_000) } : {}),
+      ...(random() < 0.1 ? { minContextTokens: pick(random, 512, 20_000) } : {}),
       ...(random() < 0.15 ? { gpuLayers: pick(random, 0, 5, 999) } : {}),
       ...(random() < 0.15 ? { cacheType: pick(random, 'f16', 'q8_0', 'q4_0') } : {}),
       ...(random() < 0.2 ? { slotCount: pick(random, 1, 2, 16) } : {}),

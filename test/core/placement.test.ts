@@ -193,6 +193,31 @@ describe('the order of sacrifice', () => {
     const rich = placed(ask({ devices: [gpu(80)], settings: { preferredContextTokens: 40_000 } }));
     expect(rich.plan).toMatchObject({ contextTokens: 40_000, cacheTypeK: 'f16' });
   });
+
+  test('context first: layers leave the GPU before the context shrinks; else the other way round', () => {
+    const settings = { preferredContextTokens: 65_536, minContextTokens: 4096 };
+    const question = (isContextFirst: boolean) => ask({ devices: [gpu(7)], settings: { ...settings, isContextFirst } });
+    const quick = placed(question(false)).plan;
+    expect(quick.gpuLayers).toBe(33);
+    expect(quick.contextTokens).toBeLessThan(65_536);
+    const roomy = placed(question(true)).plan;
+    expect(roomy.contextTokens).toBe(65_536);
+    expect(roomy.gpuLayers).toBeLessThan(33);
+    expect(roomy.gpuLayers).toBeGreaterThan(10);
+    // Where both can be had, there is nothing to choose.
+    const both = (isContextFirst: boolean) =>
+      placed(ask({ devices: [gpu(80)], settings: { ...settings, isContextFirst } })).plan;
+    expect(both(true)).toEqual(both(false));
+  });
+
+  test('a least context is kept: fewer layers, and in the end none of the model', () => {
+    const least = (gib: number) => place(ask({ devices: [gpu(gib)], settings: { minContextTokens: 32_768 } }));
+    expect(placed(ask({ devices: [gpu(5.6)] })).plan.contextTokens).toBeLessThan(32_768);
+    const kept = least(5.6);
+    expect(kept.fit !== 'does_not_fit' && kept.plan.contextTokens).toBeGreaterThanOrEqual(32_768);
+    const tiny = place(ask({ devices: [], host: { budgetBytes: 7 * GIB }, settings: { minContextTokens: 131_072 } }));
+    expect(tiny.fit).toBe('does_not_fit');
+  });
 });
 
 describe('several devices', () => {
