@@ -25,6 +25,7 @@ import type {
   UsageTotals,
 } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
+import { InstanceViews } from './instance-views.ts';
 import { Launcher } from './launcher.ts';
 import { authorization, leaseOf } from './lease.ts';
 import { type CustomCommands, requireFile } from './loading.ts';
@@ -32,7 +33,7 @@ import type { EngineTarget } from './metrics-engines.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
 import { rulesOf } from './rules.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
-import type { DroverEvent, Instance, InstanceState, Usage, Verdict } from './vocabulary.ts';
+import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
 
 export const HOUSE_MIGRATIONS: readonly Migration[] = CORRECTION_MIGRATIONS;
 
@@ -86,9 +87,9 @@ export class House implements Drover {
   readonly #registry: Registry;
   readonly #launcher: Launcher;
   readonly #dispatch: Dispatch;
+  readonly #views: InstanceViews;
   readonly #usage = new UsageBook();
   readonly #startedAt = Date.now();
-  readonly #lastStates = new Map<string, InstanceState>();
   #settings: Settings;
   #urls: readonly string[] = [];
   #isClosing = false;
@@ -116,28 +117,30 @@ export class House implements Drover {
       held: () => heldBy(this.#dispatch.instances.holders()),
       usedPorts: () => this.#dispatch.instances.usedPorts(),
     });
+    const rule = rulesOf(() => this.#settings, this.#registry);
     this.#dispatch = new Dispatch({
       bus: options.bus,
       log: options.log.as('scheduler'),
       records: options.records,
       queueTimeoutMs: options.settings.queueTimeout * 1000,
-      rule: rulesOf(() => this.#settings, this.#registry),
+      rule,
       plan: (modelId, reserved) => this.#launcher.plan(modelId, reserved),
       onMeasured: (modelId, decision, _, reader) => this.#launcher.learn(modelId, decision, reader.result()),
-      onChanged: (modelId) => this.#tellChange(modelId),
+      onChanged: (modelId) => this.#views.tellChange(modelId),
     });
+    this.#views = new InstanceViews(this.#dispatch, rule, options.bus);
     options.bus.subscribe(({ event }) => {
       if (event.type === 'library.changed') this.#takeUp(event.added);
     });
   }
 
   models(): readonly ModelView[] {
-    return this.#registry.all().map((model) => this.#registry.view(model, this.#instance(model.id)));
+    return this.#registry.all().map((model) => this.#registry.view(model, this.#views.of(model.id)));
   }
 
   model(name: string | null): ModelView {
     const model = this.#find(name);
-    return this.#registry.view(model, this.#instance(model.id));
+    return this.#registry.view(model, this.#views.of(model.id));
   }
 
   facts(name: string): ModelFacts | null {
@@ -145,7 +148,7 @@ export class House implements Drover {
   }
 
   instances(): readonly Instance[] {
-    return this.#dispatch.tickets.views().flatMap((view) => this.#instance(view.modelId) ?? []);
+    return this.#views.all();
   }
 
   verdicts(): readonly Verdict[] {
@@ -191,7 +194,7 @@ export class House implements Drover {
     const model = this.#find(name);
     await this.#prepare(model, options);
     await this.#dispatch.tickets.load(model.id, options);
-    const instance = this.#instance(model.id);
+    const instance = this.#views.of(model.id);
     if (instance === null) throw new Fault('bad_gateway', `${model.id} left as soon as it was loaded.`);
     return instance;
   }
@@ -356,34 +359,6 @@ export class House implements Drover {
     if (speed !== null) this.#dispatch.instances.noteSpeed(usage.modelId, speed);
   }
 
-  /** Null where there is nothing to say: stopped, not pinned, not waited for. */
-  #instance(modelId: string): Instance | null {
-    const instance = this.#describe(modelId);
-    const isOfInterest = instance.state !== 'stopped' || instance.isPinned || instance.requestsQueued > 0;
-    return isOfInterest ? instance : null;
-  }
-
-  #describe(modelId: string): Instance {
-    const running = this.#dispatch.instances.get(modelId);
-    const view = this.#dispatch.tickets.view(modelId);
-    const { ttlMs } = rulesOf(() => this.#settings, this.#registry)(modelId);
-    return {
-      modelId,
-      state: view.state,
-      since: Math.round(view.since),
-      pid: running?.pid ?? null,
-      portNumber: running?.portNumber ?? null,
-      requestsInFlight: view.requestsInFlight,
-      requestsQueued: view.requestsQueued,
-      isPinned: view.isPinned,
-      lastUsedAt: view.lastUsedAt === null ? null : Math.round(view.lastUsedAt),
-      ttlMs,
-      reservedBytes: view.reserve,
-      verdict: running?.verdict ?? null,
-      failure: view.failure?.message ?? null,
-    };
-  }
-
   /** Once per engine: it looks at files. */
   #markServed(): void {
     const id = this.#options.choice.build?.id ?? null;
@@ -395,14 +370,5 @@ export class House implements Drover {
       // A full or read-only disk must not spoil an answer that is there.
       this.log.warn(`the engine's first answer could not be noted: ${toFault(thrown).message}`);
     }
-  }
-
-  /** News only where the state is another one: requests come and go too often to be told. */
-  #tellChange(modelId: string): void {
-    const { state } = this.#dispatch.tickets.view(modelId);
-    const previous = this.#lastStates.get(modelId) ?? 'stopped';
-    if (state === previous) return;
-    this.#lastStates.set(modelId, state);
-    this.bus.emit({ type: 'instance.changed', instance: this.#describe(modelId), previous });
   }
 }

@@ -106,11 +106,13 @@ export async function readSets(
   cache: FactsCache,
   broken: Map<string, { readonly fingerprint: string; readonly fault: Fault }>,
   signal: AbortSignal | undefined,
+  onRead: (count: number) => void = () => undefined,
 ): Promise<ReadSet[]> {
   const read: ReadSet[] = [];
   let turnEndsAt = performance.now() + TURN_MS;
   for (const set of sets) {
     read.push({ ...set, ...readSet(set, cache, broken) });
+    onRead(read.length);
     if (performance.now() < turnEndsAt) continue;
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();

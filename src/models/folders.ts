@@ -9,6 +9,8 @@ export interface LibraryFolder {
   readonly path: string;
   /** Whose layout to expect; a folder of another layout is still recognised by what lies in it. */
   readonly origin: ModelOrigin;
+  /** False: only what lies in the folder itself. */
+  readonly isRecursive?: boolean;
 }
 
 export interface FolderSources {

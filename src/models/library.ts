@@ -5,9 +5,11 @@ import type { Log } from '../base/log.ts';
 import type { Migration, Store } from '../base/store.ts';
 import type { ModelFacts } from '../gguf/facts.ts';
 import { FACTS_MIGRATION } from './facts-cache.ts';
+import { FOLDER_MIGRATION } from './folder-book.ts';
 import type { LibraryFolder } from './folders.ts';
 import { IDS_MIGRATION } from './id-book.ts';
 import { DiskLibrary } from './scanner.ts';
+import type { Survey, SurveyOptions } from './survey.ts';
 
 export type ModelOrigin = 'folder' | 'huggingface' | 'lmstudio' | 'ollama' | 'llama.cpp' | 'config' | 'probe';
 
@@ -105,13 +107,15 @@ export interface Library {
     readonly folders?: readonly LibraryFolder[];
     readonly configured?: readonly ConfiguredModel[];
   }): Promise<ScanSummary>;
+  /** Looks at folders without listing what is in them. Throws only the signal's reason. */
+  survey(folders: readonly LibraryFolder[], options?: Pick<SurveyOptions, 'signal' | 'onProgress'>): Promise<Survey>;
   /** From now on changes on disk are noticed; what cannot be watched is said in the log. */
   watch(): void;
   close(): void;
 }
 
 /** Migrations of the tables that the library keeps in the store. */
-export const LIBRARY_MIGRATIONS: readonly Migration[] = [FACTS_MIGRATION, IDS_MIGRATION];
+export const LIBRARY_MIGRATIONS: readonly Migration[] = [FACTS_MIGRATION, IDS_MIGRATION, FOLDER_MIGRATION];
 
 /** Opens a library; nothing is looked at before the first scan. */
 export const openLibrary = (options: LibraryOptions): Library => new DiskLibrary(options);

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import type { Fault } from '../base/fault.ts';
 import { type Claim, type Claimant, NameIndex } from './aliases.ts';
 import type { ReadSet } from './file-sets.ts';
-import type { IdBook, IdRequest } from './id-book.ts';
+import type { IdRequest } from './id-book.ts';
 import type { ConfiguredModel, LibraryModel } from './library.ts';
 import { idOf, isReserved, nameKey, nameOf, PROBE_ID, titleOf } from './names.ts';
 import { isProjector, type ProjectorCandidate, pairProjectors } from './projectors.ts';
@@ -21,12 +21,21 @@ export interface ConfiguredFiles {
   readonly projector: 'automatic' | ReadSet | null;
 }
 
+/** Gives each set of files its id; see `IdBook`, which remembers them. */
+export interface IdGiver {
+  assign(
+    requests: readonly IdRequest[],
+    taken: ReadonlySet<string>,
+    isGone: (path: string) => boolean,
+  ): ReadonlyMap<string, string>;
+}
+
 export interface ListingInput {
   readonly sets: readonly ReadSet[];
   readonly configured: readonly ConfiguredFiles[];
   /** The built-in model, for when there is nothing else. */
   readonly probe: ReadSet | null;
-  readonly ids: IdBook;
+  readonly ids: IdGiver;
   readonly isGone: (path: string) => boolean;
 }
 

@@ -22,6 +22,7 @@ import type {
 import { type ConfiguredFiles, type Listing, listModels } from './listing.ts';
 import { nearestIds } from './near-names.ts';
 import { Settling } from './settling.ts';
+import { type Survey, survey } from './survey.ts';
 import { type FolderWalk, walkFolder } from './walk.ts';
 import { FolderWatch, type WatchedFolder } from './watch.ts';
 
@@ -93,6 +94,11 @@ export class DiskLibrary implements Library {
     if (settings.configured !== undefined) this.#configured = settings.configured;
     this.#signature = null;
     return this.#send(false, undefined);
+  }
+
+  survey(folders: readonly LibraryFolder[], options: Parameters<Library['survey']>[1] = {}): Promise<Survey> {
+    const listed = this.#listing.models;
+    return survey({ ...options, folders: folders.map(absolute), facts: this.#facts, broken: this.#broken, listed });
   }
 
   watch(): void {
@@ -271,8 +277,9 @@ const absolute = (folder: LibraryFolder): LibraryFolder => ({ ...folder, path: r
 /** A folder that is there with what its links lead to, or one that may come. */
 function watchableOf({ folder, walk, isDuplicate }: WalkedFolder): WatchedFolder[] {
   if (isDuplicate || walk.status === 'unreadable') return [];
-  const linked = walk.linkedFolders.map((path) => ({ path, isThere: true }));
-  return [{ path: folder.path, isThere: walk.status === 'scanned' }, ...linked];
+  const linked = walk.linkedFolders.map((path) => ({ path, isThere: true, isRecursive: true }));
+  const isRecursive = folder.isRecursive !== false;
+  return [{ path: folder.path, isThere: walk.status === 'scanned', isRecursive }, ...linked];
 }
 
 /** Equal for two scans that would list the same. */

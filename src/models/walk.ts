@@ -56,7 +56,7 @@ export async function walkFolder(
   try {
     const realPath = await realpath(folder.path);
     if (!(await stat(realPath)).isDirectory()) return failed('unreadable', `${folder.path} is not a folder.`);
-    const walk = new Walk(folder, options.limits ?? WALK_LIMITS, options.signal);
+    const walk = new Walk(folder, options.limits ?? WALK_LIMITS, options.signal, folder.isRecursive !== false);
     await walk.run({ path: folder.path, real: realPath, segments: [], repository: null });
     if (walk.rootError !== null) return failed('unreadable', walk.rootError);
     const { files, linkedFolders, notes } = walk;
@@ -92,6 +92,7 @@ class Walk {
     private readonly folder: LibraryFolder,
     private readonly limits: WalkLimits,
     private readonly signal: AbortSignal | undefined,
+    private readonly isRecursive = true,
   ) {}
 
   async run(root: Visit): Promise<void> {
@@ -165,18 +166,22 @@ class Walk {
       if (entry.isFile()) {
         if (isGgufName(name)) wanted.push(this.#look(path, this.#contextOf(visit, name, flatName), visit.real));
       } else if (entry.isDirectory()) {
-        if (!IGNORED_FOLDERS.test(name)) folders.push(this.#below(visit, name, join(visit.real, name)));
+        if (this.#isEntered(name)) folders.push(this.#below(visit, name, join(visit.real, name)));
       } else if (entry.isSymbolicLink()) {
         if (isGgufName(name)) wanted.push(this.#look(path, this.#contextOf(visit, name, flatName), null));
-        else if (!IGNORED_FOLDERS.test(name)) await this.#addLinkedFolder(folders, visit, name);
+        else if (this.#isEntered(name)) await this.#addLinkedFolder(folders, visit, name);
       } else if (!entry.isFIFO() && !entry.isSocket() && !entry.isBlockDevice() && !entry.isCharacterDevice()) {
         // Some network file systems do not say what an entry is.
         if (isGgufName(name)) wanted.push(this.#look(path, this.#contextOf(visit, name, flatName), null));
-        else if (!IGNORED_FOLDERS.test(name)) await this.#addLinkedFolder(folders, visit, name);
+        else if (this.#isEntered(name)) await this.#addLinkedFolder(folders, visit, name);
       }
     }
     const files = (await Promise.all(wanted)).filter((file) => file !== null);
     return { files, folders };
+  }
+
+  #isEntered(name: string): boolean {
+    return this.isRecursive && !IGNORED_FOLDERS.test(name);
   }
 
   async #addLinkedFolder(folders: Visit[], visit: Visit, name: string): Promise<void> {

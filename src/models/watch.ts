@@ -14,6 +14,8 @@ export interface WatchedFolder {
   readonly path: string;
   /** False: it does not exist now; its parent is watched for its coming. */
   readonly isThere: boolean;
+  /** False: what lies below its folders is not about us. */
+  readonly isRecursive: boolean;
 }
 
 /** What downloads and editors write beside models. */
@@ -60,17 +62,21 @@ export class FolderWatch implements Disposable {
     const path = folder.isThere ? folder.path : dirname(folder.path);
     const awaited = folder.isThere ? null : basename(folder.path);
     try {
-      const watcher = watch(path, { recursive: folder.isThere, persistent: false }, (event, fileName) => {
-        // Its own removal or renaming comes without a name: the next scan finds out.
-        if (fileName === null || fileName === undefined || fileName === '') {
-          this.#drop(key);
-          this.options.onTouched(null);
-          return;
-        }
-        if (awaited !== null ? fileName === awaited : isWorthALook(event, fileName)) {
-          this.options.onTouched(join(path, fileName));
-        }
-      });
+      const watcher = watch(
+        path,
+        { recursive: folder.isThere && folder.isRecursive, persistent: false },
+        (event, fileName) => {
+          // Its own removal or renaming comes without a name: the next scan finds out.
+          if (fileName === null || fileName === undefined || fileName === '') {
+            this.#drop(key);
+            this.options.onTouched(null);
+            return;
+          }
+          if (awaited !== null ? fileName === awaited : isWorthALook(event, fileName)) {
+            this.options.onTouched(join(path, fileName));
+          }
+        },
+      );
       watcher.on('error', (thrown) => {
         // One folder below that may not be watched leaves the others watched.
         const isBelow = 'path' in thrown && typeof thrown.path === 'string' && thrown.path !== path;
@@ -101,4 +107,5 @@ export class FolderWatch implements Disposable {
   }
 }
 
-const keyOf = (folder: WatchedFolder): string => `${folder.isThere ? 'in' : 'for'}\n${folder.path}`;
+const keyOf = (folder: WatchedFolder): string =>
+  `${folder.isThere ? (folder.isRecursive ? 'below' : 'in') : 'for'}\n${folder.path}`;
