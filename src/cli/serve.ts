@@ -6,6 +6,7 @@ import { toFault } from '../base/fault.ts';
 import { writeFileAtomically } from '../base/file.ts';
 import { formatLogLine, type LogSink } from '../base/log.ts';
 import { Latch } from '../base/sync.ts';
+import type { ReloadOptions } from '../core/drover.ts';
 import { createApp } from '../server/app.ts';
 import { isLoopback, type Listener, listen, parseAddress } from '../server/listen.ts';
 import { type OpenedCore, openCore } from './assembly.ts';
@@ -156,9 +157,9 @@ function handleSignals(running: Running, ended: Latch<number>): void {
   process.on('SIGHUP', () => (hasTerminal ? stop('SIGHUP') : void reload(running.core, 'SIGHUP')));
 }
 
-async function reload(core: OpenedCore, why: string): Promise<void> {
+async function reload(core: OpenedCore, why: string, options: ReloadOptions = {}): Promise<void> {
   try {
-    const touched = await core.drover.reload();
+    const touched = await core.drover.reload(options);
     core.log.info('configuration read again', { why, touched });
   } catch (thrown) {
     const fault = toFault(thrown);
@@ -174,7 +175,7 @@ function watchConfig(core: OpenedCore): () => void {
     const watcher = watch(dirname(file), (_, name) => {
       if (name !== null && name !== basename(file)) return;
       if (timer !== null) clearTimeout(timer);
-      timer = setTimeout(() => void reload(core, 'the file changed'), 100);
+      timer = setTimeout(() => void reload(core, 'the file changed', { isForNews: true }), 100);
     });
     watcher.on('error', () => watcher.close());
     return () => watcher.close();

@@ -87,6 +87,15 @@ export function budgetOf(input: BudgetInput): Budget {
   };
 }
 
+/** The same memory, but no more of it than this (GB of 10^9 bytes; null: no cap). */
+export function cappedBudget(budget: Budget, vram: number | null, ram: number | null): Budget {
+  const { host } = budget;
+  return {
+    devices: vram === null ? budget.devices : capped(budget.devices, vram * GB),
+    host: ram === null ? host : { ...host, budgetBytes: Math.min(host.budgetBytes, ram * GB) },
+  };
+}
+
 /** Free plus held; where it is not known how much is held, as near as possible to what it was before. */
 function settled(free: number, sure: number, perhaps: number, before: number | null): number {
   const least = free + sure;

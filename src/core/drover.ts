@@ -105,6 +105,13 @@ export interface DroverStatus {
   }[];
 }
 
+export interface ReloadOptions {
+  /** True: changed models go on running as they are until they are stopped or a later reload concerns all. */
+  readonly keepsRunning?: boolean;
+  /** True: nothing is done where the file says what it said before. */
+  readonly isForNews?: boolean;
+}
+
 export interface Drover {
   readonly version: string;
   readonly bus: Bus<DroverEvent>;
@@ -135,8 +142,11 @@ export interface Drover {
 
   status(): DroverStatus;
   hardware(): Promise<Snapshot>;
-  /** Reads the configuration file again; unchanged models keep running. Throws `config_invalid`; then nothing has changed. */
-  reload(): Promise<readonly string[]>;
+  /**
+   * Reads the configuration file again; unchanged models keep running. Resolves with the running models that it
+   * concerns. Throws `config_invalid`; then nothing has changed.
+   */
+  reload(options?: ReloadOptions): Promise<readonly string[]>;
   rescan(): Promise<void>;
   /** Refuses new work, drains, stops all children. */
   close(options?: { readonly drainMs?: number }): Promise<void>;

@@ -22,6 +22,7 @@ import type {
   FitReport,
   Lease,
   ModelView,
+  ReloadOptions,
   UsageTotals,
 } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
@@ -95,6 +96,8 @@ export class House implements Drover {
   #isClosing = false;
   #servedEngine: string | null = null;
   #isReloading = false;
+  /** Running with settings that have changed since, because whoever changed them wanted it so. */
+  readonly #kept = new Set<string>();
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
   readonly #scanned = new Latch();
 
@@ -261,9 +264,10 @@ export class House implements Drover {
     }
   }
 
-  async reload(): Promise<readonly string[]> {
+  async reload(options: ReloadOptions = {}): Promise<readonly string[]> {
     const { settings, library } = this.#options.readSettings();
     const before = this.#settings;
+    if (options.isForNews === true && JSON.stringify(settings) === JSON.stringify(before)) return [];
     this.#settings = settings;
     this.#registry.update(settings);
     this.log.level = settings.logLevel;
@@ -271,7 +275,7 @@ export class House implements Drover {
     await this.#options.library.update(library).finally(() => {
       this.#isReloading = false;
     });
-    const touched = this.#replaceChanged();
+    const touched = options.keepsRunning === true ? this.#keepChanged() : this.#replaceChanged(true);
     for (const id of new Set([...Object.keys(before.models), ...Object.keys(settings.models)])) {
       const isPinned = settings.models[id]?.pin === true;
       if (isPinned !== (before.models[id]?.pin === true)) this.#dispatch.tickets.setPinned(id, isPinned);
@@ -320,14 +324,27 @@ export class House implements Drover {
     this.#dispatch.tickets.refresh();
   }
 
-  /** Lets go of what would now be started differently, or not at all: after its requests, and who waits goes on waiting. */
-  #replaceChanged(): string[] {
+  #changed(): string[] {
     const { instances, tickets } = this.#dispatch;
-    const touched = instances.ids().filter((id) => {
+    return instances.ids().filter((id) => {
       const running = instances.get(id);
       const isThere = running?.pid !== null || tickets.view(id).state === 'failed';
       return isThere && running !== null && this.#launcher.fingerprintOf(id) !== running.decision.fingerprint;
     });
+  }
+
+  /** What runs goes on with its old settings until it is stopped, or the configuration is read again for all. */
+  #keepChanged(): string[] {
+    const changed = this.#changed();
+    for (const id of changed) this.#kept.add(id);
+    return changed;
+  }
+
+  /** Lets go of what would now be started differently, or not at all: after its requests, and who waits goes on waiting. */
+  #replaceChanged(withKept = false): string[] {
+    const { instances, tickets } = this.#dispatch;
+    if (withKept) this.#kept.clear();
+    const touched = this.#changed().filter((id) => !this.#kept.has(id));
     const drainMs = this.#settings.drainTimeout * 1000;
     for (const id of touched) {
       void tickets.unload(id, { drainMs, isReplaced: true }).then(() => {

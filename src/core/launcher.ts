@@ -6,13 +6,23 @@ import type { EngineBuild } from '../engine/build.ts';
 import type { LoadFacts } from '../engine/verdict.ts';
 import { reconcile } from '../hardware/devices.ts';
 import type { Snapshot } from '../hardware/probe.ts';
-import { type Budget, budgetOf, type Held, pooled, sumBytes } from './budget.ts';
+import type { LibraryModel } from '../models/library.ts';
+import { type Budget, budgetOf, cappedBudget, type Held, pooled, sumBytes } from './budget.ts';
 import type { CorrectionKey, Corrections } from './corrections.ts';
 import type { Launch } from './dispatch.ts';
 import type { DroverStatus, FitReport } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
 import type { LoadDecision } from './instances.ts';
-import { type CustomCommands, customSpec, engineArgv, engineSpec, type LoadingContext, placeModel } from './loading.ts';
+import {
+  type ContextSettings,
+  type CustomCommands,
+  contextWishes,
+  customSpec,
+  engineArgv,
+  engineSpec,
+  type LoadingContext,
+  placeModel,
+} from './loading.ts';
 import { type Correction, type DeviceTake, HOST, type NoFit, type Placement } from './placement.ts';
 import type { RegisteredModel, Registry } from './registry.ts';
 import type { Plan, Reservations, Reserve } from './scheduler-policy.ts';
@@ -33,10 +43,11 @@ export interface LauncherOptions {
 /** A measurement this young is good enough for the next decision. */
 const FRESH_MS = 500;
 
-/** Settings of an entry that count from the next request on, without a new start. */
-const APPLIED_AT_ONCE: ReadonlySet<string> = new Set([
+/** Settings of an entry that count from the next request on, without a new start; and those that stand in a fingerprint as what they lead to. */
+const NO_FINGERPRINT: ReadonlySet<string> = new Set([
   ...['ttl', 'pin', 'concurrencyLimit', 'aliases', 'unlisted', 'name', 'description'],
   ...['useModelName', 'filters'],
+  ...['file', 'mmproj', 'preferredContext', 'minContext', 'throughputFirst'],
 ]);
 
 export class Launcher {
@@ -136,6 +147,17 @@ export class Launcher {
     };
   }
 
+  /** A file alone on the machine with at most that much memory (GB); null before the first measurement. */
+  preview(
+    file: LibraryModel,
+    settings: ContextSettings,
+    caps: { readonly vram: number | null; readonly ram: number | null },
+  ): Placement | NoFit | null {
+    if (this.#budget === null || file.facts === null) return null;
+    const budget = cappedBudget(this.#budget, caps.vram, caps.ram);
+    return placeModel({ id: file.id, aliases: [], entry: {}, file }, budget, {}, settings, null);
+  }
+
   learn(modelId: string, decision: LoadDecision, facts: LoadFacts): void {
     const model = this.#options.registry.find(modelId);
     if (decision.placement === null || decision.build === null || model?.file == null) return;
@@ -149,7 +171,7 @@ export class Launcher {
     const settings = this.#options.settings();
     if (model.file === null) return this.#commandFingerprint(model, settings);
     const { file } = model;
-    const launch = Object.entries(model.entry).filter(([name]) => !APPLIED_AT_ONCE.has(name));
+    const launch = Object.entries(model.entry).filter(([name]) => !NO_FINGERPRINT.has(name));
     return JSON.stringify([
       launch,
       file.files,
@@ -157,9 +179,7 @@ export class Launcher {
       file.modifiedAt,
       file.projectorPath,
       settings.enableJinja,
-      model.entry.contextSize === undefined
-        ? [settings.preferredContext, settings.minContext, settings.throughputFirst]
-        : null,
+      model.entry.contextSize === undefined ? contextWishes(model.entry, settings) : null,
     ]);
   }
 

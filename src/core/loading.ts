@@ -45,6 +45,13 @@ export interface LoadingContext {
 /** What the settings say of contexts, where an entry says nothing. */
 export type ContextSettings = Pick<Settings, 'preferredContext' | 'minContext' | 'throughputFirst'>;
 
+/** What is wished for the context of a model where its entry does not fix it. */
+export const contextWishes = (entry: ModelEntry, settings: ContextSettings) => ({
+  preferredContextTokens: entry.preferredContext ?? settings.preferredContext,
+  minContextTokens: entry.minContext ?? settings.minContext,
+  isContextFirst: !(entry.throughputFirst ?? settings.throughputFirst),
+});
+
 /** Places a model of the library within what is left of a budget. */
 export function placeModel(
   model: RegisteredModel,
@@ -71,9 +78,7 @@ export function placeModel(
     host: { budgetBytes: Math.max(0, budget.host.budgetBytes - reserved(HOST)) },
     settings: {
       contextTokens: contextTokens ?? entry.contextSize ?? flags.contextTokens,
-      preferredContextTokens: entry.preferredContext ?? settings.preferredContext,
-      minContextTokens: entry.minContext ?? settings.minContext,
-      isContextFirst: !(entry.throughputFirst ?? settings.throughputFirst),
+      ...contextWishes(entry, settings),
       gpuLayers: entry.gpuLayers ?? flags.gpuLayers,
       cacheType: entry.cacheType ?? flags.cacheType,
       slotCount: entry.parallel ?? flags.slotCount,
