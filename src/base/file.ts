@@ -1,7 +1,12 @@
 // Files that are either the old one or the new one, never half: temporary file, fsync, rename, fsync of the folder.
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+
+/** `~` and `~/x` become the home folder; everything else stays. */
+export const expandHome = (path: string): string =>
+  path === '~' ? homedir() : path.replace(/^~(?=[/\\])/, () => homedir());
 
 export interface WriteOptions {
   /** POSIX permission bits; 0o600 for anything with a secret in it. */

@@ -1,6 +1,7 @@
 // Where things lie on each system: data, cache and logs. Pure but for the platform; the environment is passed in.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { expandHome } from '../base/file.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -47,6 +48,3 @@ export function pathsIn(data: string, configFile: string | null = null): Paths {
     logs: join(data, 'logs'),
   };
 }
-
-/** `~` and `~/x` become the home folder; everything else stays. */
-export const expandHome = (path: string): string => (path === '~' ? homedir() : path.replace(/^~(?=[/\\])/, homedir()));

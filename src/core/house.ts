@@ -11,7 +11,7 @@ import type { ChildRecords } from '../engine/process.ts';
 import type { ModelFacts } from '../gguf/facts.ts';
 import type { Snapshot } from '../hardware/probe.ts';
 import type { Library, LibraryOptions } from '../models/library.ts';
-import { heldBy } from './budget.ts';
+import { type Budget, heldBy } from './budget.ts';
 import { CORRECTION_MIGRATIONS, Corrections } from './corrections.ts';
 import { Dispatch } from './dispatch.ts';
 import type {
@@ -31,7 +31,9 @@ import { Launcher } from './launcher.ts';
 import { authorization, leaseOf } from './lease.ts';
 import { type CustomCommands, requireFile } from './loading.ts';
 import type { EngineTarget } from './metrics-engines.ts';
+import type { EntryContext, EntryWishes } from './model-entries.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
+import { Replacement } from './replacement.ts';
 import { rulesOf } from './rules.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
 import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
@@ -79,6 +81,8 @@ const NEEDS_RESTART = [
 ];
 /** How long a child may take to leave after its drain; one that takes longer hangs in the kernel. */
 const LEAVE_MS = 25_000;
+/** How long the making of a configuration waits for an engine that is being brought. */
+const ENGINE_PATIENCE_MS = 120_000;
 
 export class House implements Drover {
   readonly version: string;
@@ -89,6 +93,7 @@ export class House implements Drover {
   readonly #launcher: Launcher;
   readonly #dispatch: Dispatch;
   readonly #views: InstanceViews;
+  readonly #replacement: Replacement;
   readonly #usage = new UsageBook();
   readonly #startedAt = Date.now();
   #settings: Settings;
@@ -96,8 +101,6 @@ export class House implements Drover {
   #isClosing = false;
   #servedEngine: string | null = null;
   #isReloading = false;
-  /** Running with settings that have changed since, because whoever changed them wanted it so. */
-  readonly #kept = new Set<string>();
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
   readonly #scanned = new Latch();
 
@@ -132,6 +135,8 @@ export class House implements Drover {
       onChanged: (modelId) => this.#views.tellChange(modelId),
     });
     this.#views = new InstanceViews(this.#dispatch, rule, options.bus);
+    const drainMs = (): number => this.#settings.drainTimeout * 1000;
+    this.#replacement = new Replacement(this.#dispatch, this.#launcher, this.#registry, drainMs);
     options.bus.subscribe(({ event }) => {
       if (event.type === 'library.changed') this.#takeUp(event.added);
     });
@@ -223,6 +228,26 @@ export class House implements Drover {
     return this.#launcher.fit(model, this.#dispatch.tickets.reservations(), options.contextTokens);
   }
 
+  /** What entries of the configuration are made from. Waits for the engine only where a wish needs a plan. */
+  async entryContext(wishes: EntryWishes): Promise<EntryContext> {
+    const { choice } = this.#options;
+    const needsPlan = (wishes.vramGb ?? 0) > 0 || (wishes.ramGb ?? 0) > 0;
+    if (needsPlan) await choice.ensure(undefined, ENGINE_PATIENCE_MS).catch(() => null);
+    if (choice.build !== null) await this.#launcher.measure();
+    return {
+      settings: this.#settings,
+      backend: choice.build?.backend ?? null,
+      preview: (file, settings, caps) => this.#launcher.preview(file, settings, caps),
+    };
+  }
+
+  /** The memory that models share, as it is now; null while there is no engine to see it. */
+  async budget(): Promise<Budget | null> {
+    if (this.#options.choice.build === null) return null;
+    await this.#launcher.measure();
+    return this.#launcher.budget;
+  }
+
   status(): DroverStatus {
     const { choice } = this.#options;
     return {
@@ -275,7 +300,7 @@ export class House implements Drover {
     await this.#options.library.update(library).finally(() => {
       this.#isReloading = false;
     });
-    const touched = options.keepsRunning === true ? this.#keepChanged() : this.#replaceChanged(true);
+    const touched = options.keepsRunning === true ? this.#replacement.keep() : this.#replacement.replace(true);
     for (const id of new Set([...Object.keys(before.models), ...Object.keys(settings.models)])) {
       const isPinned = settings.models[id]?.pin === true;
       if (isPinned !== (before.models[id]?.pin === true)) this.#dispatch.tickets.setPinned(id, isPinned);
@@ -320,38 +345,8 @@ export class House implements Drover {
     for (const id of added) if (this.#settings.models[id]?.pin === true) this.#dispatch.tickets.setPinned(id, true);
     // A reload looks itself, when all that it changes is in place.
     if (this.#isReloading) return;
-    this.#replaceChanged();
+    this.#replacement.replace(false);
     this.#dispatch.tickets.refresh();
-  }
-
-  #changed(): string[] {
-    const { instances, tickets } = this.#dispatch;
-    return instances.ids().filter((id) => {
-      const running = instances.get(id);
-      const isThere = running?.pid !== null || tickets.view(id).state === 'failed';
-      return isThere && running !== null && this.#launcher.fingerprintOf(id) !== running.decision.fingerprint;
-    });
-  }
-
-  /** What runs goes on with its old settings until it is stopped, or the configuration is read again for all. */
-  #keepChanged(): string[] {
-    const changed = this.#changed();
-    for (const id of changed) this.#kept.add(id);
-    return changed;
-  }
-
-  /** Lets go of what would now be started differently, or not at all: after its requests, and who waits goes on waiting. */
-  #replaceChanged(withKept = false): string[] {
-    const { instances, tickets } = this.#dispatch;
-    if (withKept) this.#kept.clear();
-    const touched = this.#changed().filter((id) => !this.#kept.has(id));
-    const drainMs = this.#settings.drainTimeout * 1000;
-    for (const id of touched) {
-      void tickets.unload(id, { drainMs, isReplaced: true }).then(() => {
-        if (this.#registry.find(id) === null) instances.forget(id);
-      });
-    }
-    return touched;
   }
 
   #unload(id: string, force: boolean): Promise<void> {

@@ -65,6 +65,11 @@ export class Launcher {
     this.#options = options;
   }
 
+  /** As last measured; null before. */
+  get budget(): Budget | null {
+    return this.#budget;
+  }
+
   /** Looks at the memory again, unless that was done just now. Callers share one look. */
   async measure(): Promise<void> {
     const isSame =

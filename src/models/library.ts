@@ -68,6 +68,8 @@ export interface FolderSummary {
 }
 
 export interface ScanSummary {
+  /** When it was over, epoch milliseconds. */
+  readonly at: number;
   readonly folders: readonly FolderSummary[];
   readonly modelCount: number;
   /** Models that cannot be used. */
@@ -86,6 +88,8 @@ export interface LibraryOptions {
   readonly probe: { readonly path: string } | null;
   /** Told after a scan that changed what is listed. */
   readonly onChange?: ((change: LibraryChange) => void) | undefined;
+  /** Told after every scan, before `onChange`. */
+  readonly onScanned?: ((summary: ScanSummary) => void) | undefined;
   /** How long events are gathered before a look, and how long a file must stay alike before it is announced, in milliseconds. */
   readonly gatherMs?: number;
   readonly settleMs?: number;

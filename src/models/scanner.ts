@@ -191,6 +191,7 @@ export class DiskLibrary implements Library {
     this.#published = new Map(found.map((file) => [file.path, file]));
     const { models } = this.#listing;
     const summary: ScanSummary = {
+      at: Date.now(),
       folders: withCounts(folders, walked, models),
       modelCount: models.length,
       faultCount: models.filter((model) => model.fault !== null).length,
@@ -200,6 +201,7 @@ export class DiskLibrary implements Library {
     this.#summary = summary;
     this.#watchable = walked.flatMap(watchableOf);
     this.#watch?.set(this.#watchable);
+    this.#options.onScanned?.(summary);
     if (change !== NO_CHANGE) this.#options.onChange?.(change);
     return summary;
   }
