@@ -13,6 +13,12 @@ import { entryOf, requireHarmless, requireUsableId } from './config-rules.ts';
 import type { Drover } from './drover.ts';
 import { type EntryContext, type EntryWishes, type MadeEntry, makeEntry } from './model-entries.ts';
 
+export interface ConfigView {
+  readonly text: string;
+  readonly values: Partial<Settings>;
+  readonly summary: ConfigSummary;
+}
+
 /** What came of a change. */
 export interface ConfigWrite {
   /** Where the old text lies; null where there was none or nothing changed. */
@@ -56,15 +62,20 @@ export class Configuration {
   }
 
   /** The text without its secrets, and what it says. */
-  view(): { readonly text: string; readonly values: Partial<Settings> } {
+  view(): ConfigView {
     const { file } = this.#options;
     const text = file.mask(file.read());
-    return { text, values: file.parse(text) };
+    return { text, values: file.parse(text), summary: file.summary(text) };
   }
 
   /** Throws `config_invalid` with line and column. */
   check(text: string): ConfigSummary {
     return this.#options.file.summary(text);
+  }
+
+  /** The same of what stands in the file. */
+  checkCurrent(): ConfigSummary {
+    return this.check(this.#options.file.read());
   }
 
   /** Replaces the whole text, as a person edited it. */

@@ -2,14 +2,15 @@
 // does not know. It must never guess from a body whose a path is; that is `resolve`.
 import { NotFoundError, ParseError, ValidationError } from 'elysia';
 import { Fault, statusOf, toFault } from '../base/fault.ts';
+import { errorBody as claraError, statusFor as claraStatus } from './clara/shape.ts';
 import { errorBody as droverError } from './drover/shape.ts';
 import { pathOf } from './intake.ts';
 import { errorBody as openaiError } from './openai/shape.ts';
-import { ownerOf } from './resolve.ts';
+import { type DialectId, ownerOf } from './resolve.ts';
 
 /** The answer to a fault, in the envelope of the path's owner. */
 export function faultResponse(fault: Fault, path: string, headers: Readonly<Record<string, string>> = {}): Response {
-  const body = ownerOf(path) === 'drover' ? droverError(fault) : openaiError(fault, path);
+  const { status, body } = ENVELOPES[ownerOf(path)](fault, path);
   const answer = new Headers(headers);
   const { retryAfterSeconds, allow } = fault.details;
   if (fault.kind === 'unavailable' || fault.kind === 'rate_limited') {
@@ -17,8 +18,20 @@ export function faultResponse(fault: Fault, path: string, headers: Readonly<Reco
   }
   if (fault.kind === 'method_not_allowed' && typeof allow === 'string') answer.set('allow', allow);
   if (fault.kind === 'unauthorized') answer.set('www-authenticate', 'Bearer');
-  return Response.json(body, { status: statusOf(fault.kind), headers: answer });
+  return Response.json(body, { status, headers: answer });
 }
+
+interface Envelope {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** How each dialect says that something failed. */
+const ENVELOPES: Readonly<Record<DialectId, (fault: Fault, path: string) => Envelope>> = {
+  openai: (fault, path) => ({ status: statusOf(fault.kind), body: openaiError(fault, path) }),
+  clara: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
+  drover: (fault) => ({ status: statusOf(fault.kind), body: droverError(fault) }),
+};
 
 export interface KnownRoute {
   readonly method: string;

@@ -95,9 +95,9 @@ export async function bodyOf<S extends TSchema>(request: Request, schema: S): Pr
   const wrong = Value.Errors(schema, fields).First();
   if (wrong === undefined) return fields as Static<S>;
   const field = wrong.path.slice(1).replaceAll('/', '.') || 'body';
-  throw new Fault('bad_request', `"${field}" is not right: ${wrong.message.toLowerCase()}.`, {
-    details: { field },
-  });
+  const message =
+    wrong.value === undefined ? `${field} is required` : `"${field}" is not right: ${wrong.message.toLowerCase()}.`;
+  throw new Fault('bad_request', message, { details: { field } });
 }
 
 export const queryOf = (request: Request): URLSearchParams => new URL(request.url).searchParams;

@@ -1,12 +1,15 @@
 // Whose request is this, may it come from another web page, does it need a key? Pure questions about a method and a
 // path, answered in one place so that no route can forget them.
 
-export type DialectId = 'openai' | 'drover';
+export type DialectId = 'openai' | 'clara' | 'drover';
 
 /** The dialect in whose envelope a path is answered when no route is found, or before one is asked. */
 export function ownerOf(path: string): DialectId {
-  return path === '/drover' || path.startsWith('/drover/') ? 'drover' : 'openai';
+  if (isUnder(path, '/drover')) return 'drover';
+  return isUnder(path, '/api') || isUnder(path, '/logs') ? 'clara' : 'openai';
 }
+
+const isUnder = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** GET routes that start, stop or wake something. */
 const ACTING_GETS = /^\/(?:unload|upstream|props|slots|lora-adapters|drover\/fit)(?:\/|$)/;
@@ -24,6 +27,6 @@ export function isOpen(method: string, path: string): boolean {
 }
 
 /** Routes whose body goes to an engine. They may be large. */
-const MANAGEMENT = /^\/(?:drover|unload|api)(?:\/|$)/;
+const MANAGEMENT = /^\/(?:drover|unload|api|logs)(?:\/|$)/;
 
 export const takesLargeBody = (path: string): boolean => !MANAGEMENT.test(path);

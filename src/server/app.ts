@@ -2,8 +2,10 @@
 import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../base/fault.ts';
 import { Upstream } from '../base/upstream.ts';
+import type { Desks } from '../core/desks.ts';
 import type { Drover } from '../core/drover.ts';
 import type { EngineTarget } from '../core/metrics-engines.ts';
+import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { pathOf } from '../dialects/intake.ts';
@@ -14,6 +16,8 @@ import { pages } from './pages.ts';
 export interface AppOptions extends GuardOptions {
   /** The engines that are ready now, for `/metrics`; absent: none are asked. */
   readonly engineTargets?: () => readonly EngineTarget[];
+  /** What ClaraCore's dialect asks beside the models; absent: it is not spoken. */
+  readonly desks?: Desks;
   /** Requests wait for it: before the first look at the models nobody can list or miss one. Absent: ready at once. */
   readonly readyWhen?: Promise<unknown>;
   /** Milliseconds after which a streaming request whose model still loads gets headers and comments. Default 15 000. */
@@ -60,6 +64,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
       }),
     )
     .use(droverRoutes(drover))
+    .use(options.desks === undefined ? new Elysia() : claraRoutes(drover, options.desks))
     .wrap(guarded(guard, failure, options.readyWhen ?? null));
 }
 

@@ -1,0 +1,17 @@
+// What stands beside the models at work: the verbs for configuration, folders, engine, machine and settings, each a desk
+// of its own. Dialects ask them as they ask `Drover`.
+import type { HubToken } from '../models/hub-token.ts';
+import type { Advisor } from './advisor.ts';
+import type { Configuration } from './configuration.ts';
+import type { EngineDesk } from './engine-desk.ts';
+import type { Folders } from './folders.ts';
+import type { SystemSettings } from './system-settings.ts';
+
+export interface Desks {
+  readonly configuration: Configuration;
+  readonly folders: Folders;
+  readonly engine: EngineDesk;
+  readonly advisor: Advisor;
+  readonly settings: SystemSettings;
+  readonly hubToken: HubToken;
+}
