@@ -55,7 +55,10 @@ export class SetupProgress {
     this.#isRunning = true;
     this.#tell({ ...IDLE, stage: 'scanning', startedAt: Date.now() }, true);
     try {
-      const result = await work((step) => this.#tell({ ...this.#state, ...step }, step.stage !== this.#state.stage));
+      const result = await work((step) => {
+        const isNews = step.stage !== undefined && step.stage !== this.#state.stage;
+        this.#tell({ ...this.#state, ...step }, isNews);
+      });
       this.#tell({ ...this.#state, stage: 'finished', step: 'Finished', modelId: null, ratio: 1 }, true);
       return result;
     } catch (thrown) {
