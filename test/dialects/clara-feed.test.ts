@@ -83,7 +83,10 @@ const viewOf = (id: string, state: InstanceState): ModelView => ({
 /** Reads as a client does, and remembers. */
 class Listener {
   readonly events: Envelope[] = [];
-  readonly #reader: ReturnType<ReadableStream<Uint8Array>['getReader']>;
+  readonly #reader: {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
   #text = '';
   hasEnded = false;
 
