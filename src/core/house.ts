@@ -62,8 +62,8 @@ export interface HouseOptions {
 
 /** Settings that only a new start can take up. */
 const NEEDS_RESTART = [
-  ...(['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'offline', 'insecure', 'auth'] as const),
-  ...(['requireApiKey', 'queueTimeout', 'downloadHosts', 'githubApi', 'githubDownloads', 'debianArchive'] as const),
+  ...(['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'offline', 'insecure'] as const),
+  ...(['queueTimeout', 'downloadHosts', 'githubApi', 'githubDownloads', 'debianArchive'] as const),
 ];
 /** How long a child may take to leave after its drain; one that takes longer hangs in the kernel. */
 const LEAVE_MS = 25_000;

@@ -1,5 +1,5 @@
-// Whose request is this, may it come from another web page, does it need a key? Pure questions about a method and a
-// path, answered in one place so that no route can forget them.
+// Whose request is this, may it come from another web page, may its body be large? Pure questions about a method and a
+// path, answered in one place so that no route can forget them. What a caller needs is `access/scopes`.
 
 export type DialectId = 'openai' | 'drover';
 
@@ -15,12 +15,6 @@ const ACTING_GETS = /^\/(?:unload|upstream|props|slots|lora-adapters|drover\/fit
 export function changesState(method: string, path: string): boolean {
   if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') return true;
   return ACTING_GETS.test(path);
-}
-
-/** What anybody may read, key or no key: it holds no secrets. */
-export function isOpen(method: string, path: string): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return path === '/' || path === '/health' || path === '/ui' || path.startsWith('/ui/') || path === '/favicon.ico';
 }
 
 /** Routes whose body goes to an engine. They may be large. */
