@@ -100,6 +100,10 @@ export class KeyRing {
     }));
   }
 
+  has(name: string): boolean {
+    return this.#rows().some((row) => row.name === name);
+  }
+
   /** Makes a key and returns it, this once. Throws `conflict` for a name that is taken. */
   create(name: string, scopes: readonly Scope[]): string {
     requireName(name);
@@ -117,10 +121,11 @@ export class KeyRing {
   }
 
   /**
-   * Stores a key that a person chose, in place of the one that was chosen under this name before. Throws `bad_request` for
-   * what can be no key, `conflict` for the name of a key of ours, or when there are too many.
+   * Stores a key that a person chose, in place of the one that was chosen under this name before; an admin's unless scopes
+   * are named. Throws `bad_request` for what can be no key, `conflict` for the name of a key of ours, or when there are
+   * too many.
    */
-  async adopt(name: string, key: string, scopes: readonly Scope[]): Promise<void> {
+  async adopt(name: string, key: string, scopes: readonly Scope[] = ['admin']): Promise<void> {
     requireName(name);
     requireChoice(key);
     const chosen = key.normalize('NFC');

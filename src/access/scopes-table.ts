@@ -17,9 +17,8 @@ const rows = (access: Access, method: Method, paths: readonly string[]): Permiss
 export const PERMISSIONS: readonly Permission[] = [
   // The shells of the pages hold no secrets; what they show is asked for with a key.
   ...rows('open', 'GET', ['/', '/health', '/ui', '/ui/*', '/favicon.ico']),
-  ...rows('open', 'GET', ['/docs', '/docs/initializer.js', '/docs/index.css', '/docs/swagger-ui.css']),
-  ...rows('open', 'GET', ['/docs/swagger-ui-bundle.js', '/docs/swagger-ui-standalone-preset.js']),
-  ...rows('open', 'GET', ['/docs/favicon.ico', '/docs/favicon-16x16.png', '/docs/favicon-32x32.png']),
+  // Its files only: the document has a row of its own, and so must whatever else may come to lie there.
+  ...rows('open', 'GET', ['/docs', '/docs/*']),
   ...rows('open', 'POST', ['/api/auth/login']),
 
   // Inference: OpenAI's, Anthropic's and the engine's own routes.

@@ -57,7 +57,7 @@ async function add(call: Call, ring: KeyRing, name: string, scopes: readonly Sco
       });
     }
     const key = (await Bun.stdin.text()).replace(/\r?\n$/, '');
-    if (ring.list().some((entry) => entry.name === name)) {
+    if (ring.has(name)) {
       throw new Fault('conflict', `There is a key called "${name}" already.`);
     }
     await ring.adopt(name, key, scopes);

@@ -32,6 +32,7 @@ describe('a key of ours', () => {
     for (const near of [`${key}x`, key.slice(0, -1), key.toUpperCase(), ` ${key}`, key.replace('dk-', 'dl-')]) {
       expect(ring.identify([near])).toBeNull();
     }
+    expect([ring.has('laptop'), ring.has('phone')]).toEqual([true, false]);
     expect(ring.list()).toEqual([
       { name: 'laptop', scopes: ['chat', 'model_read'], createdAt: expect.any(Number), isChosen: false },
     ]);
@@ -110,7 +111,7 @@ describe('a chosen key', () => {
     const path = join(folder.path, 'drover.sqlite');
     using store = openStore(path, KEY_MIGRATIONS);
     const ring = new KeyRing(store);
-    await ring.adopt('claracore', 'your-secret-key', ['admin']);
+    await ring.adopt('claracore', 'your-secret-key');
     const here = ring.identify(['your-secret-key']);
     expect(here).toEqual({ name: 'claracore', kind: 'key', scopes: ['admin'] });
     using again = openStore(path, KEY_MIGRATIONS);

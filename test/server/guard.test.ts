@@ -203,7 +203,6 @@ describe('keys', () => {
     { method: 'GET', path: '/nope' },
     { method: 'POST', path: '/nope/at/all' },
     { method: 'PATCH', path: '/v1/models' },
-    { method: 'GET', path: '/docs/nope' },
     { method: 'GET', path: '/api/nope' },
   ].flatMap(({ method, path }) =>
     method === 'GET' ? ['GET', 'HEAD', 'OPTIONS'].map((each) => ({ method: each, path })) : [{ method, path }],
@@ -326,6 +325,28 @@ describe('keys', () => {
       await ask(locked, { path: path.replace('/upstream/m/x', '/nope'), headers });
     }
     expect(JSON.stringify(core.log.recent())).not.toContain(good.slice(3));
+  });
+
+  test('a chosen key that this boot has not seen yet is looked into, and then judged like any other', async () => {
+    for (const [path, scope, status] of [
+      ['/v1/models', 'model_read', 200],
+      ['/v1/models', 'chat', 403],
+      ['/v1/chat/completions', 'chat', 200],
+      ['/nope', 'chat', 403],
+      ['/nope', 'admin', 404],
+    ] as const) {
+      await ring.adopt('chosen', 'your-secret-key', [scope]);
+      const fresh = new KeyRing(store);
+      const app = appWith({ requiresKey: () => true, identify: (presented) => fresh.identify(presented) });
+      const method = path === '/v1/chat/completions' ? 'POST' : 'GET';
+      for (const key of ['your-secret-key', 'your-secret-key', 'wrong', 'wrong']) {
+        const answer = await ask(app, { method, path, headers: { 'x-api-key': key } });
+        const expected = key === 'wrong' ? 401 : status;
+        expect({ path, scope, key, status: answer.status }).toEqual({ path, scope, key, status: expected });
+        expect(answer.headers.get('x-request-id')).not.toBeNull();
+      }
+    }
+    ring.remove('chosen');
   });
 
   test('while none is needed nobody is asked, and the caller is this machine’s own', async () => {
@@ -479,6 +500,35 @@ describe('over a socket', () => {
     expect(await sendBytes(requests[1]?.replace('1+1', '1+2') ?? '')).toMatch(/^HTTP\/1\.1 401/);
     ring.remove('chosen');
     expect(await sendBytes(requests[0] ?? '')).toMatch(/^HTTP\/1\.1 401/);
+  });
+
+  test('a flood from one address leaves room for a key from another that was never seen', async () => {
+    // Other systems have one loopback address.
+    if (process.platform !== 'linux') return;
+    await ring.adopt('chosen', 'your-secret-key', ['model_read']);
+    const fresh = new KeyRing(store);
+    const app = appWith({
+      requiresKey: () => true,
+      identify: (presented, source) => fresh.identify(presented, source),
+    });
+    const other = await listen({ app, host: '127.0.0.1', port: 0 });
+    const askFrom = (localAddress: string, key: string): Promise<number> =>
+      new Promise((resolve) => {
+        const socket = connect({ port: other.port, host: '127.0.0.1', localAddress });
+        let answer = '';
+        socket.on('data', (bytes) => {
+          answer += bytes.toString('latin1');
+        });
+        socket.on('close', () => resolve(statusIn(answer)));
+        socket.write(`GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${key}\r\nConnection: close\r\n\r\n`);
+      });
+    const flood = Array.from({ length: 20 }, (_, index) => askFrom('127.0.0.2', `wrong-${index}`));
+    // When the first has been sent away, all places of that address are taken.
+    expect(await Promise.race(flood)).toBe(429);
+    expect(await askFrom('127.0.0.3', 'your-secret-key')).toBe(200);
+    expect(new Set(await Promise.all(flood))).toEqual(new Set([401, 429]));
+    await other.close();
+    ring.remove('chosen');
   });
 
   test('two thousand wrong keys keep nobody waiting, and most are not looked into', async () => {
