@@ -57,7 +57,7 @@ interface RandomKey {
 }
 
 /** A change by another process counts after this long at most. */
-const CHECK_MS = 200;
+const CHECK_MS = 100;
 /** In UTF-16 units; what is longer is no key. */
 const LENGTH_LIMIT = 512;
 /** Each costs a slow hash for every unknown text. */
@@ -85,7 +85,7 @@ export class KeyRing {
     this.#refresh();
   }
 
-  /** How many keys the store holds; at most 200 ms old where another process changes it. */
+  /** How many keys the store holds; at most 100 ms old where another process changes it. */
   get count(): number {
     this.#refresh();
     return this.#count;

@@ -1,5 +1,5 @@
-// `drover keys`: who may call. It works on the store itself, beside a running server or without one, which sees a change
-// within a quarter of a second. It must never print a key but the one that it has just made.
+// `drover keys`: who may call. It works on the store itself, with or without a running server, which sees a change within
+// a quarter of a second. It must never print a key but the one that it has just made.
 import { mkdirSync } from 'node:fs';
 import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
 import { isScope, SCOPES, type Scope } from '../access/scopes.ts';
