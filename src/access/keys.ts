@@ -1,8 +1,12 @@
-// The keys that callers may present: stored hashed, compared in constant time, shown once when made.
-// It must never keep, log or return a plain key after that.
+// The keys that callers may present: made by us (random, one fast hash) or chosen by a person (slow hash), each with its
+// scopes. All hashes are held in memory, and read again when another process has changed the store. It must never keep,
+// log or return a plain key but the one that it has just made.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Migration, Store } from '../base/store.ts';
+import { type ChosenKey, ChosenKeys, slowHashOf } from './chosen-keys.ts';
+import type { Identity } from './identity.ts';
+import { grants, isScope, type Scope } from './scopes.ts';
 
 export const KEY_MIGRATIONS: readonly Migration[] = [
   {
@@ -14,59 +18,259 @@ export const KEY_MIGRATIONS: readonly Migration[] = [
       created_at INTEGER NOT NULL
     ) STRICT`,
   },
+  {
+    name: 'access/chosen-keys',
+    sql: `CREATE TABLE access_key_next (
+      name TEXT PRIMARY KEY,
+      hash BLOB UNIQUE,
+      slow_hash TEXT UNIQUE,
+      scopes TEXT NOT NULL,
+      created_at INTEGER NOT NULL,
+      CHECK ((hash IS NULL) <> (slow_hash IS NULL))
+    ) STRICT;
+    INSERT INTO access_key_next SELECT name, hash, NULL, scopes, created_at FROM access_key;
+    DROP TABLE access_key;
+    ALTER TABLE access_key_next RENAME TO access_key;`,
+  },
 ];
 
-/** Keys are 256 random bits, so one round of SHA-256 is enough: there is no weak secret to slow down for. */
+export interface KeyEntry {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  /** A person's own choice, not ours. */
+  readonly isChosen: boolean;
+}
+
+interface Row {
+  readonly name: string;
+  readonly hash: Uint8Array | null;
+  readonly slow_hash: string | null;
+  readonly scopes: string;
+  readonly created_at: number;
+}
+
+interface RandomKey {
+  readonly hash: Buffer;
+  readonly identity: Identity;
+}
+
+/** A change by another process counts after this long at most. */
+const CHECK_MS = 100;
+/** In UTF-16 units; what is longer is no key. */
+const LENGTH_LIMIT = 512;
+/** Each costs a slow hash for every unknown text. */
+const CHOSEN_LIMIT = 8;
+
+/** What we make ourselves: 256 random bits, so one round of SHA-256 is enough. */
+const RANDOM_SHAPE = /^d[kl]-[\w-]{43}$/;
+const randomKey = (prefix: 'dk' | 'dl'): string => `${prefix}-${randomBytes(32).toString('base64url')}`;
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
+const digestOf = (hash: Buffer): string => hash.toString('latin1');
 
 export class KeyRing {
   readonly #store: Store;
+  /** By digest. An attacker cannot choose a digest, so a look-up by it tells nothing by its time. */
+  #random: ReadonlyMap<string, RandomKey> = new Map();
   /** Keys that live as long as this process, such as the command line's own. */
-  readonly #transient: Buffer[] = [];
+  readonly #transient = new Map<string, RandomKey>();
+  readonly #chosen = new ChosenKeys();
+  #count = 0;
+  #version = -1;
+  #checkedAt = Number.NEGATIVE_INFINITY;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#refresh();
   }
 
+  /** How many keys the store holds; at most 100 ms old where another process changes it. */
   get count(): number {
-    return this.#store.database.query<{ n: number }, []>('SELECT count(*) AS n FROM access_key').get()?.n ?? 0;
+    this.#refresh();
+    return this.#count;
   }
 
-  names(): string[] {
-    return this.#store.database
-      .query<{ name: string }, []>('SELECT name FROM access_key ORDER BY name')
-      .all()
-      .map((row) => row.name);
+  list(): readonly KeyEntry[] {
+    return this.#rows().map((row) => ({
+      name: row.name,
+      scopes: scopesOf(row),
+      createdAt: row.created_at,
+      isChosen: row.slow_hash !== null,
+    }));
   }
 
-  /** Makes a key and returns it, this once. */
-  create(name: string, scopes: readonly string[]): string {
-    const key = `dk-${randomBytes(32).toString('base64url')}`;
+  has(name: string): boolean {
+    return this.#rows().some((row) => row.name === name);
+  }
+
+  /** Makes a key and returns it, this once. Throws `conflict` for a name that is taken. */
+  create(name: string, scopes: readonly Scope[]): string {
+    requireName(name);
+    const key = randomKey('dk');
     try {
       this.#store.database
-        .query('INSERT INTO access_key VALUES (?, ?, ?, ?)')
+        .query('INSERT INTO access_key (name, hash, scopes, created_at) VALUES (?, ?, ?, ?)')
         .run(name, hashOf(key), JSON.stringify(scopes), Date.now());
     } catch (thrown) {
       if (!/UNIQUE|PRIMARY/i.test(String(thrown))) throw toFault(thrown);
-      throw new Fault('conflict', `There is a key called "${name}" already.`, { cause: thrown });
+      throw nameTaken(name, thrown);
     }
+    this.#load();
     return key;
   }
 
-  /** A key that dies with this process and counts in no list. */
+  /**
+   * Stores a key that a person chose, in place of the one that was chosen under this name before; an admin's unless scopes
+   * are named. Throws `bad_request` for what can be no key, `conflict` for the name of a key of ours, or when there are
+   * too many.
+   */
+  async adopt(name: string, key: string, scopes: readonly Scope[] = ['admin']): Promise<void> {
+    requireName(name);
+    requireChoice(key);
+    const chosen = key.normalize('NFC');
+    const digest = digestOf(hashOf(chosen));
+    if (RANDOM_SHAPE.test(chosen)) {
+      // One of ours, given back to us: it is stored already.
+      const known = this.#random.get(digest)?.identity ?? null;
+      if (known !== null && scopes.every((scope) => grants(known.scopes, scope))) return;
+      throw new Fault('bad_request', 'A key of this shape is only made by "drover keys add".');
+    }
+    const slowHash = await slowHashOf(chosen);
+    const { database } = this.#store;
+    database
+      .transaction(() => {
+        const before = this.#rows();
+        if (before.some((row) => row.name === name && row.slow_hash === null)) throw nameTaken(name);
+        if (before.filter((row) => row.slow_hash !== null && row.name !== name).length >= CHOSEN_LIMIT) {
+          throw new Fault('conflict', `There are ${CHOSEN_LIMIT} keys of people's choice already.`, {
+            hint: 'Remove one with "drover keys rm NAME", or let "drover keys add NAME" make a key.',
+          });
+        }
+        database
+          .query('INSERT OR REPLACE INTO access_key (name, slow_hash, scopes, created_at) VALUES (?, ?, ?, ?)')
+          .run(name, slowHash, JSON.stringify(scopes), Date.now());
+      })
+      .immediate();
+    this.#chosen.remember(digest, slowHash);
+    this.#load();
+  }
+
+  /** Throws `not_found`. */
+  remove(name: string): void {
+    const { changes } = this.#store.database.query('DELETE FROM access_key WHERE name = ?').run(name);
+    if (changes === 0) {
+      throw new Fault('not_found', `There is no key called "${name}".`, { hint: '"drover keys ls" shows them.' });
+    }
+    this.#load();
+  }
+
+  /** An admin's key that dies with this process and counts in no list. */
   createTransient(): string {
-    const key = `dl-${randomBytes(32).toString('base64url')}`;
-    this.#transient.push(hashOf(key));
+    const key = randomKey('dl');
+    const hash = hashOf(key);
+    const identity: Identity = { name: 'command line', kind: 'transient', scopes: ['admin'] };
+    this.#transient.set(digestOf(hash), { hash, identity });
     return key;
   }
 
-  /** True for any known key. A lookup by hash: what an attacker can time is a digest that they cannot choose. */
-  accepts(presented: string): boolean {
-    const hash = hashOf(presented);
-    for (const known of this.#transient) if (timingSafeEqual(known, hash)) return true;
-    const row = this.#store.database
-      .query<{ hash: Uint8Array }, [Buffer]>('SELECT hash FROM access_key WHERE hash = ?')
-      .get(hash);
-    return row !== null && timingSafeEqual(row.hash, hash);
+  /**
+   * Whose key is among these. A promise only where an unknown text has to be compared with chosen keys; it rejects with
+   * `rate_limited` when too many wait for that. `source` tells who asks, so that nobody takes all places.
+   */
+  identify(presented: readonly string[], source: () => string = () => ''): Identity | null | Promise<Identity | null> {
+    this.#refresh();
+    const unknown: [key: string, digest: string][] = [];
+    for (const text of presented) {
+      if (text === '' || text.length > LENGTH_LIMIT || hasControl(text)) continue;
+      const key = isAscii(text) ? text : text.normalize('NFC');
+      const hash = hashOf(key);
+      const digest = digestOf(hash);
+      const known = this.#random.get(digest) ?? this.#transient.get(digest);
+      if (known !== undefined && timingSafeEqual(known.hash, hash)) return known.identity;
+      if (RANDOM_SHAPE.test(key)) continue;
+      const chosen = this.#chosen.recall(digest);
+      if (chosen === undefined) unknown.push([key, digest]);
+      else if (chosen !== null) return chosen;
+    }
+    return unknown.length === 0 ? null : this.#compare(unknown, source());
+  }
+
+  async #compare(unknown: readonly (readonly [string, string])[], source: string): Promise<Identity | null> {
+    for (const [key, digest] of unknown) {
+      const identity = await this.#chosen.verify(key, digest, source);
+      if (identity !== null) return identity;
+    }
+    return null;
+  }
+
+  /** SQLite counts the changes that other connections make; ours are loaded as they are made. */
+  #refresh(): void {
+    const now = performance.now();
+    if (now - this.#checkedAt < CHECK_MS) return;
+    const version =
+      this.#store.database.query<{ data_version: number }, []>('PRAGMA data_version').get()?.data_version ?? 0;
+    if (version !== this.#version) this.#load();
+    // In this order: what changes between is seen the next time, and a failure is no success.
+    this.#version = version;
+    this.#checkedAt = now;
+  }
+
+  #load(): void {
+    const rows = this.#rows();
+    const random = new Map<string, RandomKey>();
+    const chosen: ChosenKey[] = [];
+    for (const row of rows) {
+      const identity: Identity = { name: row.name, kind: 'key', scopes: scopesOf(row) };
+      if (row.slow_hash !== null) chosen.push({ identity, slowHash: row.slow_hash });
+      else if (row.hash !== null) {
+        const hash = Buffer.from(row.hash);
+        random.set(digestOf(hash), { hash, identity });
+      }
+    }
+    this.#random = random;
+    this.#chosen.update(chosen);
+    this.#count = rows.length;
+  }
+
+  #rows(): Row[] {
+    return this.#store.database.query<Row, []>('SELECT * FROM access_key ORDER BY name').all();
   }
 }
+
+/** Scopes that this version does not know grant nothing. */
+function scopesOf(row: Row): Scope[] {
+  const words: unknown = JSON.parse(row.scopes);
+  return Array.isArray(words) ? words.map(String).filter(isScope) : [];
+}
+
+const nameTaken = (name: string, cause?: unknown): Fault =>
+  new Fault('conflict', `There is a key called "${name}" already.`, {
+    cause,
+    hint: `Take another name, or remove it first: drover keys rm ${name}`,
+  });
+
+function requireName(name: string): void {
+  if (name.trim() === name && name.length > 0 && name.length <= 64 && !/\p{Cc}/u.test(name)) return;
+  throw new Fault('bad_request', 'A key’s name has 1 to 64 characters, and no space at its ends.');
+}
+
+function requireChoice(key: string): void {
+  const isUsable =
+    key.length > 0 && key.length <= LENGTH_LIMIT && key.trim() === key && !/\p{Cc}/u.test(key) && key.isWellFormed();
+  if (isUsable) return;
+  throw new Fault('bad_request', `A key has 1 to ${LENGTH_LIMIT} characters, no line ends, and no space at its ends.`);
+}
+
+// C1 is not among them: in a header it may be a byte of UTF-8.
+const hasControl = (text: string): boolean => {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+};
+const isAscii = (text: string): boolean => {
+  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
+};

@@ -31,6 +31,8 @@ import type { Call } from './command-line.ts';
 import { VERSION } from './version.ts';
 
 export interface OpenedCore extends AsyncDisposable {
+  /** As they are now: read again with every reload. */
+  readonly settings: () => Settings;
   readonly drover: House;
   readonly log: Log;
   readonly bus: Bus<DroverEvent>;
@@ -98,6 +100,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     probe: { path: probeModel },
     onChange: (change) => bus.emit({ type: 'library.changed', ...change }),
   });
+  let current = settings;
   const drover = new House({
     version: VERSION,
     settings,
@@ -119,10 +122,12 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     },
     readSettings: () => {
       const loaded = loadConfig(call.options);
+      current = loaded.settings;
       return { settings: loaded.settings, library: librarySettings(loaded.settings, paths) };
     },
   });
   return {
+    settings: () => current,
     drover,
     log,
     bus,

@@ -24,8 +24,7 @@ function optionsOf(verb: Verb): string[] {
 
 const names = VERBS.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);
 const modelVerbs = VERBS.filter((verb) => verb.takesModel === true).map((verb) => verb.name);
-const ENGINE_ACTIONS = 'ls install use update rollback';
-const CONFIG_ACTIONS = 'get set unset edit path check';
+const actionVerbs = VERBS.flatMap(({ name, actions }) => (actions === undefined ? [] : [{ name, actions }]));
 // One id a line; quiet where no server runs and nothing is known.
 const MODELS = `drover list --json 2>/dev/null | sed -n 's/^    "id": "\\(.*\\)",$/\\1/p'`;
 
@@ -35,9 +34,7 @@ const SHELLS: Readonly<Record<string, () => string>> = {
   if [ "$COMP_CWORD" -eq 1 ]; then words="${names.join(' ')}"
   else case "$word:$verb" in
 ${VERBS.map((verb) => `    -*:${verb.name}) words="${optionsOf(verb).join(' ')}" ;;`).join('\n')}
-    *:engine) words="${ENGINE_ACTIONS}" ;;
-    *:config) words="${CONFIG_ACTIONS}" ;;
-    *:completion) words="bash zsh fish powershell" ;;
+${actionVerbs.map(({ name, actions }) => `    *:${name}) words="${actions.join(' ')}" ;;`).join('\n')}
 ${modelVerbs.map((name) => `    *:${name})`).join(' words="$(_drover_models)" ;;\n')} words="$(_drover_models)" ;;
   esac; fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
@@ -56,9 +53,7 @@ ${VERBS.map((verb) => `      ${verb.name}) compadd -- ${optionsOf(verb).join(' '
     return
   fi
   case $words[2] in
-    engine) compadd ${ENGINE_ACTIONS} ;;
-    config) compadd ${CONFIG_ACTIONS} ;;
-    completion) compadd bash zsh fish powershell ;;
+${actionVerbs.map(({ name, actions }) => `    ${name}) compadd ${actions.join(' ')} ;;`).join('\n')}
     ${modelVerbs.join('|')}) models=(\${(f)"$(${MODELS})"}); compadd -a models ;;
     *) _files ;;
   esac
@@ -75,16 +70,16 @@ compdef _drover drover`,
           (option) => `complete -c drover -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}`,
         ),
       ),
-      `complete -c drover -n '__fish_seen_subcommand_from engine' -a '${ENGINE_ACTIONS}'`,
-      `complete -c drover -n '__fish_seen_subcommand_from config' -a '${CONFIG_ACTIONS}'`,
+      ...actionVerbs.map(
+        ({ name, actions }) => `complete -c drover -n '__fish_seen_subcommand_from ${name}' -a '${actions.join(' ')}'`,
+      ),
       `complete -c drover -n '__fish_seen_subcommand_from ${modelVerbs.join(' ')}' -a '(${MODELS})'`,
     ].join('\n'),
   powershell: () => `Register-ArgumentCompleter -Native -CommandName drover -ScriptBlock {
   param($word, $ast, $at)
   $verb = if ($ast.CommandElements.Count -gt 1) { $ast.CommandElements[1].ToString() } else { '' }
   $words = switch ($verb) {
-    'engine' { '${ENGINE_ACTIONS}'.Split(' ') }
-    'config' { '${CONFIG_ACTIONS}'.Split(' ') }
+${actionVerbs.map(({ name, actions }) => `    '${name}' { '${actions.join(' ')}'.Split(' ') }`).join('\n')}
     { $_ -in ${modelVerbs.map((name) => `'${name}'`).join(', ')} } { (drover list --json 2>$null | ConvertFrom-Json).id }
     default { '${names.join(' ')}'.Split(' ') }
   }

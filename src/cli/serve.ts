@@ -61,20 +61,25 @@ async function start(call: Call, sink: LogSink | null): Promise<Running> {
     const { keys, log } = core;
     if (sink !== null && isFirstRun(call)) await planFirstRun(call, core);
     const isOpenToOthers = !isLoopback(address.host);
-    const isLocked = settings.auth || settings.requireApiKey;
-    if (isOpenToOthers && settings.insecure && !isLocked && keys.count === 0) {
+    const isLocked = (): boolean => core.settings().auth || core.settings().requireApiKey;
+    if (isOpenToOthers && settings.insecure && !isLocked()) {
       log.warn('INSECURE: other machines may use this server without a key');
-    } else if ((isOpenToOthers || isLocked) && keys.count === 0) {
+    } else if ((isOpenToOthers || isLocked()) && keys.count === 0) {
       const why = isOpenToOthers ? `Other machines can reach ${settings.listen}` : 'You asked for it';
       tell(`\n  ${why}, so a key is needed. This is it, shown only now:\n\n    ${keys.create('admin', ['admin'])}\n`);
     }
-    const mustShowKey = (): boolean => isLocked || (keys.count > 0 && !(settings.insecure && isOpenToOthers));
+    // Off loopback the last key's removal opens nothing.
+    const requiresKey = (): boolean => isLocked() || (isOpenToOthers ? !settings.insecure : keys.count > 0);
+    core.bus.subscribe(({ event }) => {
+      if (event.type !== 'config.changed' || !isLocked() || keys.count > 0) return;
+      log.warn('a key is needed now, and there is none', { hint: 'Make one with "drover keys add NAME".' });
+    });
     const app = createApp(core.drover, {
       hostNames: settings.hostNames,
       listenHost: address.host,
       corsOrigins: settings.corsOrigins,
-      requiresKey: rememberBriefly(mustShowKey),
-      acceptsKey: (presented: string) => keys.accepts(presented),
+      requiresKey,
+      identify: (presented, source) => keys.identify(presented, source),
       readyWhen: core.drover.scanned(),
       engineTargets: () => core.drover.engineTargets(),
     });
@@ -183,18 +188,4 @@ function watchConfig(core: OpenedCore): () => void {
     core.log.warn(`${file} is not watched: ${String(thrown)}`, { hint: 'Send SIGHUP after a change.' });
     return () => undefined;
   }
-}
-
-/** Asked on every request; a key made by another process counts within a quarter of a second. */
-function rememberBriefly(ask: () => boolean): () => boolean {
-  let answer = ask();
-  let askedAt = performance.now();
-  return () => {
-    const now = performance.now();
-    if (now - askedAt > 250) {
-      answer = ask();
-      askedAt = now;
-    }
-    return answer;
-  };
 }

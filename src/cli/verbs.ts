@@ -8,6 +8,8 @@ export interface Verb {
   readonly help: string;
   readonly aliases?: readonly string[];
   readonly options?: readonly (readonly [flags: string, help: string])[];
+  /** What its first word may be; completion offers them. */
+  readonly actions?: readonly string[];
   /** Takes every setting as an option too. */
   readonly takesSettings?: boolean;
   /** Its first word is a model's name; completion offers them. */
@@ -88,6 +90,7 @@ export const VERBS: readonly Verb[] = [
     name: 'engine',
     words: '<action> [which]',
     help: 'ls, install [FILE|VERSION], use ID, update, rollback: builds of llama.cpp',
+    actions: ['ls', 'install', 'use', 'update', 'rollback'],
     takesSettings: true,
     load: async () => (await import('./engine.ts')).engine,
   },
@@ -118,12 +121,25 @@ export const VERBS: readonly Verb[] = [
     name: 'config',
     words: '<action> [key] [value]',
     help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check',
+    actions: ['get', 'set', 'unset', 'edit', 'path', 'check'],
     load: async () => (await import('./config.ts')).config,
+  },
+  {
+    name: 'keys',
+    words: '<action> [name]',
+    help: 'add NAME, ls, rm NAME: keys that callers need as soon as there is one',
+    actions: ['add', 'ls', 'rm'],
+    options: [
+      ['--scopes <list>', 'what the key may do, separated by commas (default: admin, which is everything)'],
+      ['--key-stdin', 'take the key from stdin instead of making one'],
+    ],
+    load: async () => (await import('./keys.ts')).keys,
   },
   {
     name: 'completion',
     words: '<shell>',
     help: 'print completion for bash, zsh, fish or powershell',
+    actions: ['bash', 'zsh', 'fish', 'powershell'],
     load: async () => (await import('./completion.ts')).completion,
   },
   { name: 'version', words: '', help: 'print the version', load: async () => (await import('./state.ts')).version },

@@ -1,5 +1,6 @@
 // Whose request is this, may it come from another web page, does it need a key? Pure questions about a method and a
 // path, answered in one place so that no route can forget them.
+import { scopeOf } from '../access/scopes.ts';
 
 export type DialectId = 'openai' | 'clara' | 'drover';
 
@@ -20,11 +21,8 @@ export function changesState(method: string, path: string): boolean {
   return ACTING_GETS.test(path);
 }
 
-/** What anybody may read, key or no key: it holds no secrets. */
-export function isOpen(method: string, path: string): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return path === '/' || path === '/health' || path === '/ui' || path.startsWith('/ui/') || path === '/favicon.ico';
-}
+/** What anybody may read or do, key or no key: the permission table says it. */
+export const isOpen = (method: string, path: string): boolean => scopeOf(method, path) === 'open';
 
 /** Routes whose body goes to an engine. They may be large. */
 const MANAGEMENT = /^\/(?:drover|unload|api|logs)(?:\/|$)/;

@@ -25,7 +25,6 @@ export interface AppOptions extends GuardOptions {
 }
 
 export function createApp(drover: Drover, options: AppOptions): AnyElysia {
-  const guard = new Guard(options);
   const upstream = new Upstream();
   const app = new Elysia({
     name: 'drover-server',
@@ -38,6 +37,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     // Bodies that we read are checked by us; nothing is stripped.
     normalize: false,
   });
+  const guard = new Guard({ addressOf: (request) => app.server?.requestIP(request)?.address ?? '', ...options });
   let routes: readonly KnownRoute[] | null = null;
   const failure = (error: unknown, request: Request): Response => {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));

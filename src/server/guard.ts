@@ -1,8 +1,12 @@
-// The outermost door, in front of every route and of what is no route: whose Host is it, may this page ask, is there a key,
-// is the body too large? It must never let a request through that it has not looked at, nor say why a key was wrong.
+// The outermost door, in front of every route and of what is no route: whose Host is it, may this page ask, may this key
+// do that, is the body too large? It must never let a request through that it has not looked at, nor say why a key was
+// wrong.
+import { credentialsOf } from '../access/credentials.ts';
+import { type Identity, LOCAL_CALLER, noteIdentity } from '../access/identity.ts';
+import { grants, type Scope, scopeOf } from '../access/scopes.ts';
 import { Fault } from '../base/fault.ts';
 import { announcedLength, INFERENCE_LIMIT_BYTES, MANAGEMENT_LIMIT_BYTES, pathOf } from '../dialects/intake.ts';
-import { changesState, isOpen, takesLargeBody } from '../dialects/resolve.ts';
+import { changesState, takesLargeBody } from '../dialects/resolve.ts';
 import { isIpLiteral, isLoopback, splitAuthority } from './address.ts';
 
 export interface GuardOptions {
@@ -13,13 +17,17 @@ export interface GuardOptions {
   /** Web origins that may call us from a browser, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
   /** Asked on every request: a key made meanwhile counts at once. */
-  readonly requiresKey: () => boolean;
-  readonly acceptsKey: (presented: string) => boolean;
+  readonly requiresKey: (path: string) => boolean;
+  /** Whose key is among these. A promise only where that takes work; `source` tells who asks. */
+  readonly identify: (presented: readonly string[], source: () => string) => Identity | null | Promise<Identity | null>;
+  /** The address that the request came from; absent: unknown. */
+  readonly addressOf?: (request: Request) => string;
 }
 
 /** No answer at all is a request that became a WebSocket. */
 type Answer = Response | undefined;
 type Handler = (request: Request, server?: unknown) => Answer | Promise<Answer>;
+type Failure = (thrown: unknown, request: Request) => Response;
 
 const HOST_CACHE_SIZE = 256;
 const WILDCARDS = new Set(['0.0.0.0', '::', '']);
@@ -43,14 +51,8 @@ export class Guard {
   }
 
   /** Wraps what answers requests. `failure` answers for whatever was thrown, here or there. */
-  wrap(handler: Handler, failure: (thrown: unknown, request: Request) => Response): Handler {
-    return (request, server) => {
-      let refusal: Response | null;
-      try {
-        refusal = this.#refusal(request);
-      } catch (thrown) {
-        refusal = failure(thrown, request);
-      }
+  wrap(handler: Handler, failure: Failure): Handler {
+    const go = (request: Request, server: unknown, refusal: Response | null): Answer | Promise<Answer> => {
       if (refusal !== null) return this.#sealed(request, refusal);
       const answer = handler(request, server);
       if (!(answer instanceof Promise)) return this.#sealed(request, answer);
@@ -59,14 +61,25 @@ export class Guard {
         (thrown: unknown) => this.#sealed(request, failure(thrown, request)),
       );
     };
+    return (request, server) => {
+      let refusal: Response | null | Promise<Response | null>;
+      try {
+        refusal = this.#refusal(request);
+      } catch (thrown) {
+        refusal = failure(thrown, request);
+      }
+      if (!(refusal instanceof Promise)) return go(request, server, refusal);
+      return refusal.catch((thrown: unknown) => failure(thrown, request)).then((answer) => go(request, server, answer));
+    };
   }
 
-  /** Why not, as an answer; null: go on. */
-  #refusal(request: Request): Response | null {
+  /** Why not, as an answer or thrown; null: go on. A promise only while a key is looked into. */
+  #refusal(request: Request): Response | null | Promise<null> {
+    // A Host that makes no address leaves a bare path, which the router reads otherwise than we: an open door.
+    if (!request.url.startsWith('http://')) throw new Fault('bad_request', 'Host and path make no address.');
     const path = pathOf(request);
     const { method, headers } = request;
-    const host = headers.get('host') ?? (URL.canParse(request.url) ? new URL(request.url).host : null);
-    if (host === null) throw new Fault('bad_request', 'The request names no Host.');
+    const host = headers.get('host') ?? new URL(request.url).host;
     if (!this.#isOurs(host)) {
       throw new Fault('forbidden', 'This Host is not one of ours.', {
         hint: 'Use localhost or the address, or name the host in "hostNames".',
@@ -83,15 +96,14 @@ export class Guard {
     if (!isAllowedOrigin && (changesState(method, path) || headers.get('upgrade') !== null)) {
       refuseForeign(origin, headers.get('sec-fetch-site'), host);
     }
-    if (!isOpen(method, path) && this.#options.requiresKey() && !this.#hasKey(request)) {
-      throw new Fault('unauthorized', 'A valid API key is needed.', {
-        hint: 'Send "Authorization: Bearer KEY"; make one with "drover keys add NAME".',
-      });
-    }
-    if (method !== 'GET' && method !== 'HEAD') {
-      announcedLength(request, takesLargeBody(path) ? INFERENCE_LIMIT_BYTES : MANAGEMENT_LIMIT_BYTES);
-    }
-    return null;
+    const access = scopeOf(method, path);
+    if (access === 'open') return admit(request, null);
+    if (!this.#options.requiresKey(path)) return admit(request, LOCAL_CALLER);
+    // What has no row is nobody's but an admin's, be there a route or not.
+    const needed = access ?? 'admin';
+    const found = this.#options.identify(credentialsOf(request), () => this.#options.addressOf?.(request) ?? '');
+    if (!(found instanceof Promise)) return admit(request, permitted(found, needed));
+    return found.then((identity) => admit(request, permitted(identity, needed)));
   }
 
   #isOurs(authority: string): boolean {
@@ -109,14 +121,6 @@ export class Guard {
     if (isLoopback(host) || this.#ownNames.has(host) || host.endsWith('.localhost')) return true;
     // A page can bind its own name to our address, but never an address: those are safe where others may call at all.
     return this.#isOpenToOthers && isIpLiteral(host);
-  }
-
-  /** Authorization, X-API-Key and ?api_key= are one and the same; any good one counts. */
-  #hasKey(request: Request): boolean {
-    const bearer = /^Bearer\s+(\S+)\s*$/i.exec(request.headers.get('authorization') ?? '')?.[1];
-    const presented = [bearer, request.headers.get('x-api-key')];
-    if (request.url.includes('api_key=')) presented.push(new URL(request.url).searchParams.get('api_key'));
-    return presented.some((key) => typeof key === 'string' && key !== '' && this.#options.acceptsKey(key));
   }
 
   /** What every answer carries: its id, and the permission of a configured origin to read it. */
@@ -141,6 +145,30 @@ export class Guard {
     this.#requestCount += 1;
     return `${this.#requestPrefix}-${this.#requestCount.toString(36)}`;
   }
+}
+
+/** Throws `unauthorized` for nobody's key, `forbidden` for one that may less than is needed. */
+function permitted(identity: Identity | null, needed: Scope): Identity {
+  if (identity === null) {
+    throw new Fault('unauthorized', 'A valid API key is needed.', {
+      hint: 'Send "Authorization: Bearer KEY"; make one with "drover keys add NAME".',
+    });
+  }
+  if (grants(identity.scopes, needed)) return identity;
+  throw new Fault('forbidden', `This key lacks the scope "${needed}".`, {
+    hint: `A key that has it is made by "drover keys add NAME --scopes ${needed}".`,
+    details: { scope: needed },
+  });
+}
+
+/** The last look, and the note who it is. Throws `too_large`. */
+function admit(request: Request, identity: Identity | null): null {
+  const { method } = request;
+  if (method !== 'GET' && method !== 'HEAD') {
+    announcedLength(request, takesLargeBody(pathOf(request)) ? INFERENCE_LIMIT_BYTES : MANAGEMENT_LIMIT_BYTES);
+  }
+  if (identity !== null) noteIdentity(request, identity);
+  return null;
 }
 
 /** Throws `forbidden` for a page of another site, or of no site at all. */

@@ -11,11 +11,13 @@ await ensureTestEngine();
 await build(hostBinary, null);
 
 const { benchServing } = await import('./serving.ts');
+const { benchAccess } = await import('./access.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
+  access: benchAccess,
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
 };

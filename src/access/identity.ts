@@ -1,0 +1,21 @@
+// Who calls: what the guard found out about a request, for whoever asks later (limits, audit, routes that tell an admin
+// more). It must never hold a key, nor anything that a key can be made from.
+import type { Scope } from './scopes.ts';
+
+export interface Identity {
+  /** The key's name, or `local` for who needs none. */
+  readonly name: string;
+  /** `key`: of the store; `transient`: of this process, such as the command line's; `local`: no key was needed. */
+  readonly kind: 'key' | 'transient' | 'local';
+  readonly scopes: readonly Scope[];
+}
+
+/** Whoever calls while no key is needed. */
+export const LOCAL_CALLER: Identity = { name: 'local', kind: 'local', scopes: ['admin'] };
+
+const callers = new WeakMap<Request, Identity>();
+
+export const noteIdentity = (request: Request, identity: Identity): void => void callers.set(request, identity);
+
+/** Who sent the request; null for an open route, which asks nobody. */
+export const identityOf = (request: Request): Identity | null => callers.get(request) ?? null;

@@ -1,0 +1,68 @@
+// The permission table: every route's method and path, and what it asks of a caller. One row for each route of each
+// dialect; `:name` stands for one segment, `*` for any rest (names with slashes). Tests hold it against the real routes.
+import type { Access } from './scopes.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'ALL';
+
+export interface Permission {
+  readonly access: Access;
+  readonly method: Method;
+  /** Without a last slash: the router knows a path with and without. */
+  readonly path: string;
+}
+
+const rows = (access: Access, method: Method, paths: readonly string[]): Permission[] =>
+  paths.map((path) => ({ access, method, path }));
+
+export const PERMISSIONS: readonly Permission[] = [
+  // The shells of the pages hold no secrets; what they show is asked for with a key.
+  ...rows('open', 'GET', ['/', '/health', '/ui', '/ui/*', '/favicon.ico']),
+  // Its files only: the document has a row of its own, and so must whatever else may come to lie there.
+  ...rows('open', 'GET', ['/docs', '/docs/*']),
+  ...rows('open', 'POST', ['/api/auth/login']),
+
+  // Inference: OpenAI's, Anthropic's and the engine's own routes.
+  ...rows('chat', 'POST', ['/v1/chat/completions', '/v1/chat/completions/input_tokens']),
+  ...rows('chat', 'POST', ['/v1/chat/completions/control', '/v1/completions', '/v1/embeddings']),
+  ...rows('chat', 'POST', ['/v1/rerank', '/v1/reranking', '/v1/responses', '/v1/responses/input_tokens']),
+  ...rows('chat', 'POST', ['/v1/messages', '/v1/messages/count_tokens']),
+  ...rows('chat', 'POST', ['/v1/audio/transcriptions', '/v1/audio/speech', '/audio/transcriptions']),
+  ...rows('chat', 'POST', ['/chat/completions', '/chat/completions/input_tokens', '/completion', '/completions']),
+  ...rows('chat', 'POST', ['/embeddings', '/embedding', '/rerank', '/reranking', '/responses', '/infill']),
+  ...rows('chat', 'POST', ['/tokenize', '/detokenize', '/apply-template']),
+  ...rows('chat', 'GET', ['/props', '/slots', '/lora-adapters']),
+  ...rows('chat', 'ALL', ['/upstream/*']),
+
+  // What there is and what runs.
+  ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
+  ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit']),
+  ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts']),
+  ...rows('model_read', 'GET', ['/api/models/downloads', '/api/models/downloads/:id']),
+  ...rows('model_read', 'GET', ['/api/models/download-destinations']),
+  ...rows('model_load', 'GET', ['/unload']),
+  ...rows('model_load', 'POST', ['/unload', '/api/models/unload', '/api/models/unload/*']),
+  ...rows('model_load', 'POST', ['/drover/models/load', '/drover/models/stop', '/drover/models/pin']),
+  ...rows('model_write', 'POST', ['/drover/rescan', '/api/models/download', '/api/models/download/cancel']),
+  ...rows('model_write', 'POST', ['/api/models/downloads/:id/pause', '/api/models/downloads/:id/resume']),
+
+  // How the machine is.
+  ...rows('system_status', 'GET', ['/metrics', '/drover/status', '/drover/hardware', '/drover/usage']),
+  ...rows('system_status', 'GET', ['/api/events', '/api/metrics', '/api/metrics/requests', '/api/binary/status']),
+  ...rows('system_status', 'GET', ['/api/system/specs', '/api/system/detection']),
+
+  // The configuration. To validate a text changes nothing, whatever the method.
+  ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
+  ...rows('config_read', 'POST', ['/api/config/validate']),
+  ...rows('config_read', 'GET', ['/api/settings/system', '/api/settings/hf-api-key', '/api/setup/progress']),
+  ...rows('config_write', 'POST', ['/drover/reload', '/api/settings/hf-api-key', '/api/config', '/api/config/folders']),
+  ...rows('config_write', 'POST', ['/api/config/scan-folder', '/api/config/add-model', '/api/config/append-model']),
+  ...rows('config_write', 'POST', ['/api/config/model/*', '/api/config/regenerate-from-db']),
+  ...rows('config_write', 'POST', ['/api/config/generate-all', '/api/config/validate-models']),
+  ...rows('config_write', 'POST', ['/api/config/cleanup-duplicates']),
+  ...rows('config_write', 'DELETE', ['/api/config/folders', '/api/config/models/*']),
+
+  // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
+  ...rows('admin', 'POST', ['/api/settings/system', '/api/server/restart', '/api/server/restart/hard']),
+  ...rows('admin', 'POST', ['/api/binary/update', '/api/binary/update/force']),
+  ...rows('admin', 'GET', ['/drover/logs', '/drover/events', '/logs', '/logs/stream', '/logs/stream/*']),
+];
