@@ -1,6 +1,6 @@
 // Who calls: what the guard found out about a request, for whoever asks later (limits, audit, routes that tell an admin
 // more). It must never hold a key, nor anything that a key can be made from.
-import type { Scope } from './scopes.ts';
+import { grants, type Scope } from './scopes.ts';
 
 export interface Identity {
   /** The key's name, or `local` for who needs none. */
@@ -19,3 +19,9 @@ export const noteIdentity = (request: Request, identity: Identity): void => void
 
 /** Who sent the request; null for an open route, which asks nobody. */
 export const identityOf = (request: Request): Identity | null => callers.get(request) ?? null;
+
+/** True where whoever sent the request may do more than its route asks for; nobody may where nobody was looked at. */
+export const mayDo = (request: Request, scope: Scope): boolean => {
+  const identity = identityOf(request);
+  return identity !== null && grants(identity.scopes, scope);
+};

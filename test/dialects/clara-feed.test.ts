@@ -55,8 +55,8 @@ class Words {
     this.bus.emit({ type: 'engine.output', modelId: 'a', line });
   }
 
-  open(): Listener {
-    return new Listener(this.feed.open(this.leaving.signal));
+  open(hasLogs = true): Listener {
+    return new Listener(this.feed.open(this.leaving.signal, hasLogs));
   }
 }
 
@@ -238,6 +238,25 @@ describe('a reader that does not read', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024);
     expect(words.feed.readerCount).toBe(201);
   });
+});
+
+test('who may not read logs hears everything else, quick or slow', async () => {
+  start();
+  words.log.info('secret');
+  const listener = words.open(false);
+  expect((await listener.until((all) => all.length === 2)).map(({ type }) => type)).toEqual(['modelStatus', 'metrics']);
+  const witness = words.open();
+  await witness.until((all) => all.length === 4);
+  for (let round = 0; round < 3; round += 1) {
+    words.say('secret');
+    words.become('a', round % 2 === 0 ? 'ready' : 'stopped');
+    await witness.until(() => witness.statesOf('a').length === round + 2);
+  }
+  words.say('secret');
+  words.become('b', 'ready');
+  await listener.until(() => listener.statesOf('b').at(-1) === 'ready');
+  expect(listener.statesOf('a').at(-1)).toBe('ready');
+  expect(listener.logText).toBe('');
 });
 
 test('nothing is rendered for nobody: the last reader that leaves stops the listening', async () => {

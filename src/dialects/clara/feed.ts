@@ -28,6 +28,8 @@ const encoder = new TextEncoder();
 /** What goes out to everybody at once: all of it in order for those who keep up, and what matters of it for the others. */
 interface Batch {
   readonly whole: Uint8Array;
+  /** The same without log lines; null where there are only those. */
+  readonly news: Uint8Array | null;
   readonly logs: Uint8Array | null;
   /** The latest of each. */
   readonly states: ReadonlyMap<StateKey, Uint8Array>;
@@ -59,9 +61,9 @@ export class ClaraFeed {
     return this.#readers.size;
   }
 
-  /** A body for one reader; it ends when the reader leaves or the server stops. */
-  open(signal: AbortSignal): ReadableStream<Uint8Array> {
-    const reader = new Reader(this.#greeting(), () => this.#leave(reader));
+  /** A body for one reader; it ends when the reader leaves or the server stops. Logs are not for everybody. */
+  open(signal: AbortSignal, hasLogs: boolean): ReadableStream<Uint8Array> {
+    const reader = new Reader(this.#greeting(hasLogs), hasLogs, () => this.#leave(reader));
     this.#join(reader);
     if (signal.aborted) reader.end();
     else signal.addEventListener('abort', () => reader.end(), { once: true });
@@ -133,9 +135,11 @@ export class ClaraFeed {
     this.#listCount = 0;
     this.#dirty.clear();
     const logs = frames.flatMap(({ key, text }) => (key === null ? [text] : []));
+    const news = frames.flatMap(({ key, text }) => (key === null ? [] : [text]));
     const latest = new Map(frames.flatMap(({ key, text }) => (key === null ? [] : [[key, text] as const])));
     const batch: Batch = {
       whole: encoder.encode(frames.map(({ text }) => text).join('')),
+      news: news.length === 0 ? null : encoder.encode(news.join('')),
       logs: logs.length === 0 ? null : encoder.encode(logs.join('')),
       states: new Map([...latest].map(([key, text]) => [key, encoder.encode(text)])),
     };
@@ -152,21 +156,19 @@ export class ClaraFeed {
   }
 
   /** Recent log lines, then everything as it is now. */
-  #greeting(): Uint8Array {
+  #greeting(hasLogs: boolean): Uint8Array {
+    const states = [this.#models(), this.#metrics(), ...[...this.#options.downloads()].map(([, frame]) => frame)];
+    return encoder.encode([...(hasLogs ? this.#recentLogs() : []), ...states].join(''));
+  }
+
+  #recentLogs(): string[] {
     const { drover } = this.#options;
     const upstream = drover.bus
       .recent()
       .flatMap(({ event }) => (event.type === 'engine.output' ? [`${event.line}\n`] : []))
       .slice(-HISTORY_LINES);
     const proxy = drover.log.recent(HISTORY_LINES).map((line) => `${formatLogLine(line)}\n`);
-    const frames = [
-      logFrame('proxy', proxy.join('')),
-      logFrame('upstream', upstream.join('')),
-      this.#models(),
-      this.#metrics(),
-      ...[...this.#options.downloads()].map(([, frame]) => frame),
-    ];
-    return encoder.encode(frames.join(''));
+    return [logFrame('proxy', proxy.join('')), logFrame('upstream', upstream.join(''))];
   }
 }
 
@@ -195,7 +197,11 @@ class Reader {
   #hasEnded = false;
   #isBeatDue = false;
 
-  constructor(greeting: Uint8Array, onEnd: () => void) {
+  constructor(
+    greeting: Uint8Array,
+    private readonly hasLogs: boolean,
+    onEnd: () => void,
+  ) {
     this.#onEnd = onEnd;
     this.stream = new ReadableStream<Uint8Array>(
       {
@@ -212,6 +218,7 @@ class Reader {
 
   /** The very bytes that all others get, kept until they are asked for. */
   give(batch: Batch): void {
+    if (!this.hasLogs && batch.news === null) return;
     if (this.#fresh === null && this.#logs.length === 0 && this.#states.size === 0) this.#fresh = batch;
     else {
       if (this.#fresh !== null) this.#owe(this.#fresh);
@@ -223,7 +230,7 @@ class Reader {
 
   #owe(batch: Batch): void {
     for (const [key, frame] of batch.states) this.#states.set(key, frame);
-    if (batch.logs === null) return;
+    if (batch.logs === null || !this.hasLogs) return;
     this.#logs.push(batch.logs);
     this.#logBytes += batch.logs.byteLength;
     while (this.#logBytes > BACKLOG_BYTES && this.#logs.length > 1) {
@@ -264,7 +271,8 @@ class Reader {
 
   /** Log lines before the states that came with or after them; null: nothing is owed. */
   #next(): Uint8Array | null {
-    const parts = this.#fresh === null ? [...this.#logs, ...this.#states.values()] : [this.#fresh.whole];
+    const fresh = this.hasLogs ? this.#fresh?.whole : this.#fresh?.news;
+    const parts = fresh == null ? [...this.#logs, ...this.#states.values()] : [fresh];
     if (parts.length === 0 && this.#isBeatDue) parts.push(HEARTBEAT);
     this.#isBeatDue = false;
     this.#fresh = null;

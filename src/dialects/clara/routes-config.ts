@@ -1,5 +1,6 @@
 // ClaraCore's routes about the configuration and the folders that it is made from. Each is one call to the core.
 import { type AnyElysia, Elysia } from 'elysia';
+import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
@@ -252,8 +253,13 @@ async function setModel({ configuration }: Desks, request: Request): Promise<unk
 }
 
 async function remove({ configuration }: Desks, request: Request): Promise<unknown> {
-  const withFile = queryOf(request).get('file');
-  return deletedToWire(await configuration.remove(restOf(pathOf(request), MODELS), isTrue(withFile)));
+  const withFile = isTrue(queryOf(request).get('file'));
+  if (withFile && !mayDo(request, 'model_delete')) {
+    throw new Fault('forbidden', 'This key lacks the scope "model_delete", which deleting a file needs.', {
+      details: { scope: 'model_delete' },
+    });
+  }
+  return deletedToWire(await configuration.remove(restOf(pathOf(request), MODELS), withFile));
 }
 
 async function addFolders({ folders }: Desks, request: Request): Promise<unknown> {

@@ -1,6 +1,7 @@
 // ClaraCore's API: models at work, their events, figures and logs here; machine, configuration and downloads beside it.
 // Each route is one call to the core.
 import { type AnyElysia, Elysia } from 'elysia';
+import { mayDo } from '../../access/identity.ts';
 import { frameStream, SSE_HEADERS } from '../../base/frames.ts';
 import type { Desks } from '../../core/desks.ts';
 import type { Drover } from '../../core/drover.ts';
@@ -22,10 +23,10 @@ export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
     .use(systemRoutes(desks))
     .use(configRoutes(desks))
     .use(logRoutes(drover))
-    .get('/api/events', ({ request }) => new Response(feed.open(request.signal), { headers: SSE_HEADERS }), {
+    .get('/api/events', ({ request }) => events(feed, request), {
       detail: described({
         summary: 'Server-sent events: models, log, metrics, downloads, progress of set-ups',
-        description: 'Each event is `{"type": …, "data": "<JSON as text>"}`.',
+        description: 'Each event is `{"type": …, "data": "<JSON as text>"}`. Log lines are sent to admins only.',
         answer: null,
         answerType: 'text/event-stream',
       }),
@@ -50,6 +51,10 @@ export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
       }),
     });
 }
+
+/** In a log anything may stand. */
+const events = (feed: ClaraFeed, request: Request): Response =>
+  new Response(feed.open(request.signal, mayDo(request, 'admin')), { headers: SSE_HEADERS });
 
 function logRoutes(drover: Drover): AnyElysia {
   const text = { answer: null, answerType: 'text/plain' } as const;
