@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import { checkFlags } from '../engine/flags.ts';
 import { isReserved } from '../models/names.ts';
+import type { ConfigEdit } from './config-file.ts';
 
 /** They decide what is run on this machine. Free where the file says `allowCustomCommands: true`. */
 const RUNS_PROGRAMS = ['engine', 'githubApi', 'githubDownloads', 'debianArchive'] as const;
@@ -16,6 +17,12 @@ const OPENS_DOORS = [
 const RUNS_IN_ENTRY = ['cmd', 'cmdStop', 'env', 'proxy', 'macros'] as const;
 
 const LONGEST_ID = 256;
+
+/** What a text that does not speak of them leaves as it is: a whole new configuration must not unlock the server. */
+export const keptSettings = (before: Partial<Settings>, after: Partial<Settings>): readonly ConfigEdit[] =>
+  [...OPENS_DOORS, ...(before.allowCustomCommands === true ? [] : RUNS_PROGRAMS)].flatMap((name) =>
+    before[name] === undefined || after[name] !== undefined ? [] : [{ path: [name], value: before[name] }],
+  );
 
 /** Throws `forbidden` (`bad_request` for a bad id or flag) where `after` may not replace `before`. */
 export function requireHarmless(before: Partial<Settings>, after: Partial<Settings>): void {

@@ -9,7 +9,7 @@ import { Mailbox } from '../base/sync.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import type { Library, LibraryModel, ModelOrigin } from '../models/library.ts';
 import type { CommandChanges, ConfigEdit, ConfigFile, ConfigSummary } from './config-file.ts';
-import { entryOf, requireHarmless, requireUsableId } from './config-rules.ts';
+import { entryOf, keptSettings, requireHarmless, requireUsableId } from './config-rules.ts';
 import type { Drover } from './drover.ts';
 import { type EntryContext, type EntryWishes, type MadeEntry, makeEntry } from './model-entries.ts';
 
@@ -83,9 +83,11 @@ export class Configuration {
     const { file } = this.#options;
     return this.#mailbox.send(() => {
       const current = file.read();
-      const whole = file.unmask(text, current);
-      const after = file.parse(whole);
-      requireHarmless(file.parse(current), after);
+      const before = file.parse(current);
+      const unmasked = file.unmask(text, current);
+      const kept = keptSettings(before, file.parse(unmasked));
+      const whole = kept.length === 0 ? unmasked : file.edit(unmasked, kept);
+      requireHarmless(before, file.parse(whole));
       return this.#write(current, whole);
     });
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../src/base/fault.ts';
 import type { Settings } from '../../src/config/schema.ts';
-import { requireHarmless, requireUsableId } from '../../src/core/config-rules.ts';
+import { keptSettings, requireHarmless, requireUsableId } from '../../src/core/config-rules.ts';
 
 const kindOf = (work: () => void): string => {
   try {
@@ -75,6 +75,21 @@ describe('what only the file on disk may say', () => {
     const known = { models: { a: { ...file, flags: { 'grammar-file': '/g' } } } };
     expect(change(known, { models: { a: { ...known.models.a, contextSize: 512 } } })).toBe('fine');
   });
+});
+
+test('a text that does not speak of locks and doors leaves them as they are', () => {
+  const before: Partial<Settings> = { requireApiKey: true, listen: '0.0.0.0:1', engine: '/e', startPort: 9000 };
+  expect(keptSettings(before, { startPort: 1 })).toEqual([
+    { path: ['requireApiKey'], value: true },
+    { path: ['listen'], value: '0.0.0.0:1' },
+    { path: ['engine'], value: '/e' },
+  ]);
+  expect(keptSettings(before, before)).toEqual([]);
+  expect(keptSettings({ ...before, allowCustomCommands: true }, {}).map((edit) => edit.path[0])).toEqual([
+    'allowCustomCommands',
+    'requireApiKey',
+    'listen',
+  ]);
 });
 
 test.each([
