@@ -98,7 +98,7 @@ function widthMatch(model: ModelFacts | null, projector: ModelFacts | null): boo
 }
 
 /** What tells models apart in a name: no quantization, no words that every projector has. */
-function wordsOf(name: string): ReadonlySet<string> {
+export function wordsOf(name: string): ReadonlySet<string> {
   const slug = slugOf(splitQuantization(name).name).text;
   return new Set(
     slug.split(/[^a-z0-9.]+|\.(?!\d)/).filter((word) => !/^(|mmproj|model|gguf|clip|vision|projector)$/.test(word)),
@@ -106,7 +106,7 @@ function wordsOf(name: string): ReadonlySet<string> {
 }
 
 /** F16 first: it is what was trained, at half the size of F32. */
-function precisionRank(projector: ProjectorCandidate): number {
+export function precisionRank(projector: ProjectorCandidate): number {
   const label = splitQuantization(projector.stem).quantization ?? projector.facts?.quantization ?? '';
   const rank = ['F16', 'BF16', 'Q8_0', 'F32'].indexOf(label);
   return rank === -1 ? 4 : rank;

@@ -1,0 +1,36 @@
+// Removes what a job brought that will not be finished: its parts, its finished files, the folders made for it. It must never touch a
+// file that another job counts on, nor one that was there before.
+import { rmdirSync, rmSync, statSync } from 'node:fs';
+import { Fault } from '../base/fault.ts';
+import { dropPart } from '../base/http.ts';
+import { type FileRecord, fingerprintOf, type JobRecord } from './downloads-record.ts';
+
+/** `isShared`: whether another job counts on the file. Throws a Fault `not_writable` where something could not be removed. */
+export function removeTraces(job: JobRecord, isShared: (file: FileRecord) => boolean): void {
+  const stuck: string[] = [];
+  for (const file of job.files) {
+    if (isShared(file)) continue;
+    try {
+      dropPart(file.path);
+      // A file that was changed since is somebody else's work.
+      if (file.state === 'finished' && file.isOurs && fingerprintAt(file.path) === file.fingerprint) rmSync(file.path);
+      file.doneBytes = 0;
+      file.state = 'waiting';
+    } catch (thrown) {
+      stuck.push(`${file.path} (${String(thrown)})`);
+    }
+  }
+  for (const folder of [...job.createdFolders].reverse()) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Something else lies in it, or it is gone.
+    }
+  }
+  if (stuck.length > 0) throw new Fault('not_writable', `These could not be removed: ${stuck.join(', ')}`);
+}
+
+function fingerprintAt(path: string): string | null {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status === undefined ? null : fingerprintOf(status);
+}

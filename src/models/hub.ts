@@ -1,0 +1,265 @@
+// Remote names → files: what a repository holds, which of its files somebody means, where each is downloaded from and by which
+// digest it is known. Nothing here writes to disk; the client library is loaded when somebody first asks.
+import { Fault } from '../base/fault.ts';
+import { type HubAccess, hubFetch, inspectFile, type RemoteFile } from './hub-door.ts';
+import { type RemoteFacts, readRemoteFacts } from './hub-facts.ts';
+import { chooseQuant, type HubChoices, type HubFile, projectorFor, type QuantChoice, quantsOf } from './hub-quants.ts';
+import {
+  type HubReference,
+  parseEndpoint,
+  parseReference,
+  parseRepository,
+  parseRepositoryPath,
+  partsOfAddress,
+  resolveUrl,
+} from './hub-reference.ts';
+import { parseFileName } from './names.ts';
+
+export interface HubOptions {
+  /** `HF_ENDPOINT`; https://huggingface.co unless told. A path is kept. */
+  readonly endpoint?: string | null | undefined;
+  /** Asked at every call. */
+  readonly token: () => string | null;
+  /** Patterns of further hosts that files may come from. */
+  readonly allowedHosts: () => readonly string[];
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface HubCall {
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of the general one, for this call. */
+  readonly token?: string | null | undefined;
+}
+
+export type Gate = 'open' | 'auto' | 'manual';
+
+export interface HubListing {
+  /** `owner/name` as the hub writes it now; repositories get renamed. */
+  readonly repository: string;
+  /** The commit that was listed; a branch's name where the hub does not tell. */
+  readonly revision: string;
+  /** `auto`: a licence must be accepted; `manual`: somebody must agree as well. */
+  readonly gate: Gate;
+  readonly isPrivate: boolean;
+  readonly files: readonly HubFile[];
+}
+
+export interface HubHit {
+  readonly repository: string;
+  readonly downloads: number;
+  readonly likes: number;
+  /** Epoch ms; null where unknown. */
+  readonly updatedAt: number | null;
+  readonly gate: Gate;
+}
+
+export interface SearchOptions extends HubCall {
+  /** 20 unless told, 100 at most. */
+  readonly limit?: number | undefined;
+  readonly sort?: 'downloads' | 'likes' | 'lastModified' | 'trendingScore' | undefined;
+}
+
+export interface PlannedFile {
+  readonly url: string;
+  /** Where it goes below the folder for downloads, with `/`: `owner/name/Q8_0/model.gguf`. */
+  readonly path: string;
+  readonly sizeBytes: number | null;
+  readonly sha256: string | null;
+}
+
+export interface DownloadPlan {
+  /** File name for people. */
+  readonly name: string;
+  /** Null: an address outside the hub. */
+  readonly repository: string | null;
+  readonly revision: string | null;
+  readonly quantization: string | null;
+  /** All parts, then the projector. */
+  readonly files: readonly PlannedFile[];
+  /** Null where a size is unknown. */
+  readonly totalBytes: number | null;
+}
+
+export interface PlanOptions extends HubCall {
+  /** Takes the projector along where the repository has one; true unless told. */
+  readonly hasProjector?: boolean | undefined;
+}
+
+export interface Hub {
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  parse(text: string): HubReference;
+  list(repository: string, options?: HubCall & { readonly revision?: string | null }): Promise<HubListing>;
+  search(query: string, options?: SearchOptions): Promise<readonly HubHit[]>;
+  /** Size, digest and commit of the file at an address. */
+  inspect(address: string, options?: HubCall): Promise<RemoteFile>;
+  /** What to download for a reference. Throws as `parseReference`, `list` and `chooseQuant` do. */
+  plan(text: string, options?: PlanOptions): Promise<DownloadPlan>;
+  /** Facts of a choice of a listing (or of any files by their addresses), read from the files' beginnings. */
+  readFacts(addresses: readonly string[], options?: HubCall): Promise<RemoteFacts>;
+}
+
+const FILES_MAX = 50_000;
+const SEARCH_MAX = 100;
+
+export function openHub(options: HubOptions): Hub {
+  const endpoint = parseEndpoint(options.endpoint);
+  const accessFor = (call: HubCall): HubAccess => ({
+    endpoint,
+    token: (call.token === undefined ? options.token() : call.token)?.trim() || null,
+    allowedHosts: options.allowedHosts(),
+    signal: call.signal,
+    timeoutMs: options.timeoutMs,
+  });
+
+  const hub: Hub = {
+    endpoint,
+    parse: (text) => parseReference(text, endpoint),
+    list: (repository, call = {}) => listRepository(repository, call.revision ?? null, accessFor(call)),
+    search: (query, call = {}) => searchHub(query, call, accessFor(call)),
+    inspect: (address, call = {}) => inspectFile(address, accessFor(call)),
+    readFacts: (addresses, call = {}) => readRemoteFacts(addresses, accessFor(call)),
+    plan: async (text, call = {}) => {
+      const reference = parseReference(text, endpoint);
+      if (reference.kind === 'url') {
+        return planOfAddress(reference.url, accessFor(call));
+      }
+      const listing = await listRepository(reference.repository, reference.revision, accessFor(call));
+      const choices = quantsOf(listing.files);
+      const choice = chooseQuant(choices, reference);
+      return planOf(listing, choices, choice, endpoint, call.hasProjector ?? true);
+    },
+  };
+  return hub;
+}
+
+/** The download of one choice of a listing, with its projector where there is one and it is wanted. Pure. */
+export function planOf(
+  listing: HubListing,
+  choices: HubChoices,
+  choice: QuantChoice,
+  endpoint: string,
+  hasProjector: boolean,
+): DownloadPlan {
+  const { repository, revision } = listing;
+  const isModel = choices.quants.some((quant) => quant.tag === choice.tag);
+  const projector = hasProjector && isModel ? projectorFor(choice, choices) : null;
+  const files = [...choice.files, ...(projector === null ? [] : [projector])].map(
+    (file): PlannedFile => ({
+      url: resolveUrl(endpoint, repository, revision, file.path),
+      path: `${repository}/${file.path}`,
+      sizeBytes: file.sizeBytes,
+      sha256: file.sha256,
+    }),
+  );
+  const first = choice.files[0]?.path ?? choice.tag;
+  return {
+    name: first.slice(first.lastIndexOf('/') + 1),
+    repository,
+    revision,
+    quantization: choice.quantization,
+    files,
+    totalBytes: files.reduce((total, file) => total + (file.sizeBytes ?? 0), 0),
+  };
+}
+
+/** A plain address, of all parts where it is one of a split file. */
+async function planOfAddress(address: string, access: HubAccess): Promise<DownloadPlan> {
+  const files: PlannedFile[] = [];
+  for (const part of partsOfAddress(address)) {
+    const { url, sizeBytes, sha256 } = await inspectFile(part.url, access);
+    files.push({ url, path: part.fileName, sizeBytes, sha256 });
+  }
+  const name = files[0]?.path ?? '';
+  const isKnown = files.every((file) => file.sizeBytes !== null);
+  const totalBytes = isKnown ? files.reduce((total, file) => total + (file.sizeBytes ?? 0), 0) : null;
+  return { name, repository: null, revision: null, quantization: parseFileName(name).quantization, files, totalBytes };
+}
+
+async function listRepository(repository: string, revision: string | null, access: HubAccess): Promise<HubListing> {
+  const name = parseRepository(repository);
+  if (name === null) throw new Fault('bad_request', `${repository.slice(0, 200)} is no repository: write owner/name.`);
+  const { endpoint: hubUrl } = access;
+  const { listFiles, modelInfo } = await import('@huggingface/hub');
+  return guard(hubUrl, async () => {
+    const fetchInfo = hubFetch(access, name);
+    const info = await modelInfo({
+      name,
+      hubUrl,
+      fetch: fetchInfo,
+      additionalFields: ['sha'],
+      ...(revision === null ? {} : { revision }),
+    });
+    const known: unknown = info.name;
+    const current = typeof known === 'string' ? (parseRepository(known) ?? name) : name;
+    const sha: unknown = info.sha;
+    const commit = typeof sha === 'string' && /^[0-9a-f]{40}$/.test(sha) ? sha : (revision ?? 'main');
+    const files: HubFile[] = [];
+    const request = { repo: { type: 'model', name: current } as const, recursive: true, hubUrl };
+    const entries = listFiles({ ...request, revision: encodeURIComponent(commit), fetch: hubFetch(access, current) });
+    for await (const entry of entries) {
+      const file = fileOf(entry);
+      if (file !== null) files.push(file);
+      if (files.length > FILES_MAX) throw new Fault('too_large', `${current} has more than ${FILES_MAX} files.`);
+    }
+    return { repository: current, revision: commit, gate: gateOf(info.gated), isPrivate: info.private === true, files };
+  });
+}
+
+async function searchHub(query: string, options: SearchOptions, access: HubAccess): Promise<readonly HubHit[]> {
+  const limit = Math.max(1, Math.min(options.limit ?? 20, SEARCH_MAX));
+  const { listModels } = await import('@huggingface/hub');
+  return guard(access.endpoint, async () => {
+    const hits: HubHit[] = [];
+    const found = listModels({
+      search: { query: query.trim().slice(0, 200), tags: ['gguf'] },
+      sort: options.sort ?? 'downloads',
+      limit,
+      hubUrl: access.endpoint,
+      fetch: hubFetch(access, null),
+    });
+    for await (const model of found) {
+      const repository = typeof model.name === 'string' ? parseRepository(model.name) : null;
+      if (repository === null) continue;
+      const updatedAt = model.updatedAt.getTime();
+      hits.push({
+        repository,
+        downloads: countOf(model.downloads),
+        likes: countOf(model.likes),
+        updatedAt: Number.isFinite(updatedAt) ? updatedAt : null,
+        gate: gateOf(model.gated),
+      });
+    }
+    return hits;
+  });
+}
+
+/** The library believes what it is sent; what it trips over is the server's doing. */
+async function guard<T>(endpoint: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault('bad_gateway', `${new URL(endpoint).host} answers in a way that is not understood.`, {
+      blame: 'remote',
+      cause: thrown,
+      hint: 'Check that HF_ENDPOINT is the address of a hub.',
+    });
+  }
+}
+
+function fileOf(entry: unknown): HubFile | null {
+  if (typeof entry !== 'object' || entry === null) throw new TypeError('an entry is no object');
+  const { type, path, size, lfs } = entry as Record<string, unknown>;
+  if (type !== 'file' || typeof path !== 'string' || parseRepositoryPath(path) === null) return null;
+  const pointer = typeof lfs === 'object' && lfs !== null ? (lfs as Record<string, unknown>) : null;
+  const sizeBytes = pointer?.size ?? size;
+  if (typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0) return null;
+  const oid = pointer?.oid;
+  const sha256 = typeof oid === 'string' && /^[0-9a-f]{64}$/i.test(oid) ? oid.toLowerCase() : null;
+  return { path, sizeBytes, sha256 };
+}
+
+const gateOf = (gated: unknown): Gate =>
+  gated === 'auto' || gated === 'manual' ? gated : gated === true ? 'auto' : 'open';
+const countOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
