@@ -32,6 +32,14 @@ export class Advisor {
     this.#options = options;
   }
 
+  /** The memory that models may share; before there is an engine, as well as the hardware tells it. */
+  async budget(): Promise<Budget> {
+    const measured = await this.#options.budget();
+    if (measured !== null) return measured;
+    const [snapshot, request] = await Promise.all([this.#options.hardware(), this.#options.choice.request()]);
+    return this.#guess(snapshot, request.ladder);
+  }
+
   async report(): Promise<MachineReport> {
     const { choice, models } = this.#options;
     const [snapshot, request, measured] = await Promise.all([

@@ -3,6 +3,7 @@
 import type { HubToken } from '../models/hub-token.ts';
 import type { Advisor } from './advisor.ts';
 import type { Configuration } from './configuration.ts';
+import type { DownloadDesk } from './download-desk.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
 import type { SystemSettings } from './system-settings.ts';
@@ -10,6 +11,7 @@ import type { SystemSettings } from './system-settings.ts';
 export interface Desks {
   readonly configuration: Configuration;
   readonly folders: Folders;
+  readonly downloads: DownloadDesk;
   readonly engine: EngineDesk;
   readonly advisor: Advisor;
   readonly settings: SystemSettings;

@@ -2,6 +2,7 @@
 // milliseconds. It must never hold a wire word of any dialect.
 import type { LogLine } from '../base/log.ts';
 import type { Judgement } from '../engine/verdict.ts';
+import type { DownloadJob } from '../models/downloads.ts';
 import type { SetupState } from './setup-progress.ts';
 
 /** Where the one child process of a model stands. */
@@ -81,6 +82,7 @@ export type DroverEvent =
   | { readonly type: 'config.refused'; readonly message: string }
   | { readonly type: 'setup.progress'; readonly setup: SetupState }
   | { readonly type: 'folders.changed' }
+  | { readonly type: 'download.changed'; readonly job: DownloadJob }
   | { readonly type: 'engine.changed'; readonly buildId: string | null }
   | {
       readonly type: 'engine.progress';
