@@ -17,9 +17,13 @@ export function changesState(method: string, path: string): boolean {
   return ACTING_GETS.test(path);
 }
 
+/** The page of the API documents and its files, which all have an extension; the document itself is not among them. */
+const DOCS_SHELL = /^\/docs(?:\/|\/[\w-]+(?:\.[\w-]+)+)?$/;
+
 /** What anybody may read, key or no key: it holds no secrets. */
 export function isOpen(method: string, path: string): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;
+  if (DOCS_SHELL.test(path)) return true;
   return path === '/' || path === '/health' || path === '/ui' || path.startsWith('/ui/') || path === '/favicon.ico';
 }
 
