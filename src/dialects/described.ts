@@ -40,7 +40,7 @@ export interface Operation {
   /** The path parameters name, in order, what a route's `*` stands for. */
   readonly parameters?: readonly Parameter[];
   readonly body?: Body;
-  /** What a success holds; null: nothing, or the description says it. */
+  /** What a success holds; null: nothing, or text where a content type is given. */
   readonly answer: Shape | null;
   /** Absent: JSON. */
   readonly answerType?: string;
@@ -106,6 +106,7 @@ export function describer(defaults: { readonly tag: string; readonly error: Shap
 function described(operation: Operation, usualError: Shape) {
   const { answer, body, parameters, alternatives = {}, description, exampleStatus } = operation;
   const error = made(operation.error ?? usualError);
+  const held = answer ?? (operation.answerType === undefined ? null : Type.String());
   // The schema has an example of its own; one and the same under every status would say the wrong thing.
   const failure = (reason: string) => ({ description: reason, content: contentOf(error, JSON_TYPE, {}) });
   return {
@@ -122,11 +123,11 @@ function described(operation: Operation, usualError: Shape) {
     responses: {
       [operation.status ?? 200]: {
         description: 'Success.',
-        ...(answer === null
+        ...(held === null
           ? {}
           : {
               content: Object.assign(
-                contentOf(made(answer), operation.answerType),
+                contentOf(made(held), operation.answerType),
                 ...Object.entries(alternatives).map(([type, shape]) => contentOf(made(shape), type)),
               ) as object,
             }),

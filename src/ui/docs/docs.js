@@ -191,7 +191,8 @@ function player() {
 async function fetchInPart(url, options) {
   const answer = await fetch(url, options);
   const type = answer.headers.get('content-type') ?? '';
-  const mayBeEndless = String(options.method).toUpperCase() === 'GET' && /event-stream|ndjson/.test(type);
+  const isStream = /event-stream|ndjson/.test(type) || (/^text\//.test(type) && !answer.headers.has('content-length'));
+  const mayBeEndless = String(options.method).toUpperCase() === 'GET' && isStream;
   if (!mayBeEndless || answer.body === null) return answer;
   const reader = answer.body.getReader();
   const pieces = [];
@@ -206,9 +207,8 @@ async function fetchInPart(url, options) {
     pieces.push(value);
   }
   clearTimeout(timer);
-  if (isCut && type.includes('event-stream')) {
-    pieces.push(`: only the first ${ENDLESS_MS / 1000} seconds are shown here\n`);
-  }
+  // Lines of JSON have no place for a remark.
+  if (isCut && !type.includes('json')) pieces.push(`\n: only the first ${ENDLESS_MS / 1000} seconds are shown here\n`);
   return new Response(new Blob(pieces), { status: answer.status, headers: answer.headers });
 }
 
