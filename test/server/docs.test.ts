@@ -4,7 +4,6 @@ import { gunzipSync } from 'node:zlib';
 import { Type } from '@sinclair/typebox';
 import type { ModelView } from '../../src/core/drover.ts';
 import { describer } from '../../src/dialects/described.ts';
-import { isOpen } from '../../src/dialects/resolve.ts';
 import { Components } from '../../src/server/api-components.ts';
 import { EXAMPLES, type Example, exampleValues, fillExamples, namesIn } from '../../src/server/api-examples.ts';
 import { createApp } from '../../src/server/app.ts';
@@ -77,24 +76,25 @@ describe('the page', () => {
   });
 
   test('is open where a key is needed; the document is not, however it is spelled', async () => {
+    const locked = createApp(core.drover, { ...OPEN_OPTIONS, requiresKey: () => true });
+    const statusOf = async (path: string): Promise<number> =>
+      (await locked.handle(new Request(`http://localhost${path}`, { headers: { host: 'localhost' } }))).status;
     for (const path of ['/docs', '/docs/', '/docs/docs.js', '/docs/swagger-ui-bundle.js.LICENSE.txt']) {
-      expect([path, isOpen('GET', path), isOpen('HEAD', path), isOpen('POST', path)]).toEqual([
-        path,
-        true,
-        true,
-        false,
-      ]);
+      expect([path, await statusOf(path)]).toEqual([path, 200]);
     }
+    for (const path of ['/docs/json', '/docs/json/', '/docs/json?x=.js']) {
+      expect([path, await statusOf(path)]).toEqual([path, 401]);
+    }
+    // What only looks like it is no route of its own: refused, or nothing.
     for (const path of [
-      '/docs/json',
-      '/docs/json/',
       '/docs/%6ason',
       '/docs//json',
-      '/docs/./json',
       '/docs/x.js/json',
-      '/docsx.js',
+      '/docs/json.js',
+      '/docs/json%2f',
+      '//docs/json',
     ]) {
-      expect([path, isOpen('GET', path)]).toEqual([path, false]);
+      expect([401, 404]).toContain(await statusOf(path));
     }
   });
 });
