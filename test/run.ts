@@ -1,11 +1,12 @@
-// `npm test`: installs, brings the real engine, builds the executable, runs every test, ends with "N passed, N failed".
-// `--quick` (npm run check) leaves out what takes long: the executable, real archives and soaks.
+// `npm test`: installs, brings the real engine and a browser, builds the executable, runs every test, ends with
+// "N passed, N failed". `--quick` (npm run check) leaves out what takes long: the executable, pages, real archives, soaks.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
-const SLOW = /(binary|serving|engine-verbs|vulkan|debian|install|github|soak|test\/keys)[^/]*\.test\.ts$/;
+const SLOW =
+  /(api-docs|docs-page|binary|serving|engine-verbs|vulkan|debian|install|github|soak|test\/keys)[^/]*\.test\.ts$/;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');
@@ -18,6 +19,8 @@ const { ensureTestEngine } = await import('./fixtures/engine-setup.ts');
 say(`engine: ${await ensureTestEngine()}`);
 
 if (!isQuick) {
+  const { ensureChromium } = await import('./fixtures/chromium.ts');
+  say(`browser: ${await ensureChromium()}`);
   await build(hostBinary, null);
   say(`built ${relative(ROOT, hostBinary)}`);
 }

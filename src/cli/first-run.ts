@@ -27,7 +27,9 @@ export async function planFirstRun(call: Call, core: OpenedCore): Promise<void> 
 /** Where it can be reached, at once; and the engine's download as it goes. */
 export function announce(core: OpenedCore, urls: readonly string[]): void {
   for (const url of urls)
-    tell(`  ${bold(url, process.stderr)}  ${dim(`page ${url}/ui/  OpenAI API ${url}/v1`, process.stderr)}`);
+    tell(
+      `  ${bold(url, process.stderr)}  ${dim(`page ${url}/ui/  docs ${url}/docs  OpenAI API ${url}/v1`, process.stderr)}`,
+    );
   const bar = progressLine(false);
   const unsubscribe = core.bus.subscribe(({ event }) => {
     if (event.type === 'engine.progress') bar.update(event.stage, event.doneBytes, event.totalBytes);

@@ -10,6 +10,7 @@ import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/cross
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
+import { docsPages } from './docs-page.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import { pages } from './pages.ts';
 
@@ -54,7 +55,8 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   };
   app.onError(({ error, request }) => failure(error, request));
   return app
-    .use(pages(drover.version, () => app))
+    .use(pages())
+    .use(docsPages(drover, () => app))
     .use(
       openaiRoutes({
         drover,

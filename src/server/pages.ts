@@ -1,8 +1,7 @@
-// Pages for people, and the API's description for programs. Everything is in this file or made from the routes: no page
-// may load anything from another host, and a page's shell holds no secrets.
+// The page for people at /ui/. Everything is in this file: no page may load anything from another host, and a page's
+// shell holds no secrets.
 import { type AnyElysia, Elysia } from 'elysia';
 import { pathOf } from '../dialects/intake.ts';
-import { describeApi } from './api-docs.ts';
 
 const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
@@ -23,7 +22,7 @@ const PAGE = `<!doctype html>
   li { margin: .25rem 0; } code { font-size: .95em; } .dim { opacity: .7; }
 </style>
 <h1>Drover</h1>
-<p>This server speaks OpenAI's API at <code id="base"></code>. Its routes: <a href="/docs/json">/docs/json</a>.</p>
+<p>This server speaks OpenAI's API at <code id="base"></code>. Try it out at <a href="/docs">/docs</a>.</p>
 <h2>Models</h2>
 <ul id="models"><li class="dim">Reading…</li></ul>
 <script>
@@ -43,14 +42,12 @@ const PAGE = `<!doctype html>
 
 const redirect = (): Response => new Response(null, { status: 302, headers: { location: '/ui/' } });
 
-/** `describedApp` is the whole server, asked when somebody reads its description. */
-export function pages(version: string, describedApp: () => AnyElysia): AnyElysia {
+export function pages(): AnyElysia {
   const page = (): Response => new Response(PAGE, { headers: PAGE_HEADERS });
   return (
     new Elysia({ name: 'pages' })
       .get('/', redirect, { detail: { hide: true } })
       // The router takes a path with and without its last slash for one and the same.
       .get('/ui/', ({ request }) => (pathOf(request) === '/ui' ? redirect() : page()), { detail: { hide: true } })
-      .get('/docs/json', () => describeApi(describedApp(), version), { detail: { hide: true } })
   );
 }

@@ -1,82 +1,37 @@
 // Our own API under /drover/: what the command line and the page use. Each route is one call to the core.
-import type { TSchema } from '@sinclair/typebox';
 import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
 import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
-import {
-  ErrorSchema,
-  FitSchema,
-  InstanceSchema,
-  InstancesSchema,
-  LoadBody,
-  ModelSchema,
-  ModelsSchema,
-  OpenSchema,
-  PinBody,
-  StopBody,
-} from './schema.ts';
+import * as op from './operations.ts';
+import { described } from './operations.ts';
+import { LoadBody, PinBody, StopBody } from './schema.ts';
 import { statusToWire } from './shape.ts';
-
-const json = (schema: TSchema) => ({ content: { 'application/json': { schema } } });
-const described = (summary: string, answer: TSchema, body: TSchema | null = null) => ({
-  tags: ['Drover'],
-  summary,
-  ...(body === null ? {} : { requestBody: { required: true, ...json(body) } }),
-  responses: {
-    200: { description: summary, ...json(answer) },
-    default: { description: 'Any failure.', ...json(ErrorSchema) },
-  },
-});
 
 export function droverRoutes(drover: Drover): AnyElysia {
   return new Elysia({ name: 'drover', prefix: '/drover' })
-    .get('/status', () => statusToWire(drover.status()), { detail: described('How the server is', OpenSchema) })
-    .get('/models', () => ({ models: drover.models() }), { detail: described('All models', ModelsSchema) })
+    .get('/status', () => statusToWire(drover.status()), { detail: described(op.STATUS) })
+    .get('/models', () => ({ models: drover.models() }), { detail: described(op.MODELS) })
     .get('/models/*', ({ request }) => drover.model(restOf(pathOf(request), '/drover/models/')), {
-      detail: described('One model, by id or alias', ModelSchema),
+      detail: described(op.MODEL),
     })
-    .post('/models/load', ({ request }) => load(drover, request), {
-      parse: 'none',
-      detail: described('Load a model; ?stream=true tells the progress as NDJSON', InstanceSchema, LoadBody),
-    })
-    .post('/models/stop', ({ request }) => stop(drover, request), {
-      parse: 'none',
-      detail: described('Stop a model, or all', InstancesSchema, StopBody),
-    })
-    .post('/models/pin', ({ request }) => pin(drover, request), {
-      parse: 'none',
-      detail: described('Keep a model loaded, or let it go', ModelSchema, PinBody),
-    })
-    .get('/fit', ({ request }) => fit(drover, request), {
-      detail: described('What a model would take, without loading it: ?model=&context=', FitSchema),
-    })
-    .get('/instances', () => ({ instances: drover.instances() }), {
-      detail: described('The processes of models', InstancesSchema),
-    })
-    .get('/verdicts', () => ({ verdicts: drover.verdicts() }), {
-      detail: described('What each load really did', OpenSchema),
-    })
-    .get('/events', ({ request }) => events(drover, request), {
-      detail: described('All events as SSE; Last-Event-ID replays', OpenSchema),
-    })
-    .get('/logs', ({ request }) => logs(drover, request), {
-      detail: described('Log lines as NDJSON: ?limit=&model=&follow=true', OpenSchema),
-    })
-    .get('/hardware', async () => drover.hardware(), { detail: described('The machine', OpenSchema) })
-    .get('/usage', ({ request }) => usage(drover, request), {
-      detail: described('Sums per model and the latest requests: ?limit=', OpenSchema),
-    })
+    .post('/models/load', ({ request }) => load(drover, request), { parse: 'none', detail: described(op.LOAD) })
+    .post('/models/stop', ({ request }) => stop(drover, request), { parse: 'none', detail: described(op.STOP) })
+    .post('/models/pin', ({ request }) => pin(drover, request), { parse: 'none', detail: described(op.PIN) })
+    .get('/fit', ({ request }) => fit(drover, request), { detail: described(op.FIT) })
+    .get('/instances', () => ({ instances: drover.instances() }), { detail: described(op.INSTANCES) })
+    .get('/verdicts', () => ({ verdicts: drover.verdicts() }), { detail: described(op.VERDICTS) })
+    .get('/events', ({ request }) => events(drover, request), { detail: described(op.EVENTS) })
+    .get('/logs', ({ request }) => logs(drover, request), { detail: described(op.LOGS) })
+    .get('/hardware', async () => drover.hardware(), { detail: described(op.HARDWARE) })
+    .get('/usage', ({ request }) => usage(drover, request), { detail: described(op.USAGE) })
     .post('/reload', async () => ({ touched: await drover.reload() }), {
       parse: 'none',
-      detail: described('Read the configuration again', OpenSchema),
+      detail: described(op.RELOAD),
     })
-    .post('/rescan', ({ request }) => rescan(drover, request), {
-      parse: 'none',
-      detail: described('Look for models again', ModelsSchema),
-    });
+    .post('/rescan', ({ request }) => rescan(drover, request), { parse: 'none', detail: described(op.RESCAN) });
 }
 
 async function load(drover: Drover, request: Request): Promise<unknown> {

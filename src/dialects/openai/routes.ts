@@ -1,6 +1,4 @@
 // OpenAI's routes, the engine's own routes by model, and what llama-swap's users rely on. Each is one call to the core.
-
-import type { TSchema } from '@sinclair/typebox';
 import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import type { Drover } from '../../core/drover.ts';
@@ -9,59 +7,18 @@ import { askEngineMetrics, type EngineTarget } from '../../core/metrics-engines.
 import { pathOf, restOf } from '../intake.ts';
 import { askEngine, type InferenceOptions, inferForm, inferJson, passUpstream } from './inference.ts';
 import {
-  AnySchema,
-  ChatSchema,
-  CompletionSchema,
-  EmbeddingSchema,
-  ErrorSchema,
-  ModelListSchema,
-  ModelSchema,
-  RerankSchema,
-  RunningSchema,
-} from './schema.ts';
+  ASKED,
+  described,
+  ENGINE_TAG,
+  OPENAI_TAG,
+  RELAYED,
+  SPEECH,
+  TRANSCRIPTION,
+  UPSTREAM_GET,
+  UPSTREAM_POST,
+} from './operations.ts';
+import { HEALTH, INFO, METRICS, MODEL, MODELS, RUNNING, UNLOAD } from './server-operations.ts';
 import { modelToWire, runningToWire } from './shape.ts';
-
-/** Paths that take a JSON object with a `model` and go to its engine as they are. */
-const RELAYED: readonly (readonly [path: string, summary: string, schema: TSchema])[] = [
-  ['/v1/chat/completions', 'Chat', ChatSchema],
-  ['/chat/completions', 'Chat', ChatSchema],
-  ['/v1/chat/completions/input_tokens', 'Count the tokens of a chat', ChatSchema],
-  ['/chat/completions/input_tokens', 'Count the tokens of a chat', ChatSchema],
-  ['/v1/chat/completions/control', 'Steer a running chat', AnySchema],
-  ['/v1/completions', 'Complete a text', CompletionSchema],
-  ['/v1/embeddings', 'Embed texts', EmbeddingSchema],
-  ['/embeddings', 'Embed texts', EmbeddingSchema],
-  ['/embedding', 'Embed texts, as llama.cpp has it', EmbeddingSchema],
-  ['/v1/rerank', 'Rank documents', RerankSchema],
-  ['/v1/reranking', 'Rank documents', RerankSchema],
-  ['/rerank', 'Rank documents', RerankSchema],
-  ['/reranking', 'Rank documents', RerankSchema],
-  ['/v1/responses', 'OpenAI responses', AnySchema],
-  ['/responses', 'OpenAI responses', AnySchema],
-  ['/v1/responses/input_tokens', 'Count the tokens of a response request', AnySchema],
-  ['/v1/messages', 'Anthropic messages', ChatSchema],
-  ['/v1/messages/count_tokens', 'Count the tokens of Anthropic messages', ChatSchema],
-  ['/infill', 'Fill in the middle', AnySchema],
-  ['/completion', 'Complete a text, as llama.cpp has it', CompletionSchema],
-  ['/completions', 'Complete a text, as llama.cpp has it', CompletionSchema],
-  ['/tokenize', 'Text to tokens', AnySchema],
-  ['/detokenize', 'Tokens to text', AnySchema],
-  ['/apply-template', 'Messages to a prompt', ChatSchema],
-];
-const ASKED: readonly string[] = ['/props', '/slots', '/lora-adapters'];
-
-const json = (schema: TSchema) => ({ content: { 'application/json': { schema } } });
-const failures = {
-  400: { description: 'The body is no JSON object, or no model was named.', ...json(ErrorSchema) },
-  404: { description: 'Unknown model.', ...json(ErrorSchema) },
-  503: { description: 'The model did not get ready in time.', ...json(ErrorSchema) },
-  507: { description: 'The model does not fit.', ...json(ErrorSchema) },
-};
-const described = (summary: string, answer: TSchema | null, tag = 'OpenAI') => ({
-  tags: [tag],
-  summary,
-  responses: { 200: { description: summary, ...(answer === null ? {} : json(answer)) } },
-});
 
 export interface OpenaiOptions extends InferenceOptions {
   /** The engines that are ready now; asked for their metrics. */
@@ -71,64 +28,44 @@ export interface OpenaiOptions extends InferenceOptions {
 export function openaiRoutes(options: OpenaiOptions): AnyElysia {
   const { drover } = options;
   const app = new Elysia({ name: 'openai' });
-  for (const [path, summary, schema] of RELAYED) {
-    app.post(path, ({ request }) => inferJson(options, request), {
-      parse: 'none',
-      detail: {
-        tags: [path.startsWith('/v1/') ? 'OpenAI' : 'llama.cpp'],
-        summary,
-        requestBody: { required: true, ...json(schema) },
-        responses: { 200: { description: "The engine's answer, untouched." }, ...failures },
-      },
-    });
+  for (const { paths, operation } of RELAYED) {
+    for (const path of paths) {
+      const tag = path.startsWith('/v1/') ? OPENAI_TAG : ENGINE_TAG;
+      app.post(path, ({ request }) => inferJson(options, request), {
+        parse: 'none',
+        detail: described({ tag, ...operation }),
+      });
+    }
   }
   for (const path of ['/v1/audio/transcriptions', '/audio/transcriptions']) {
-    app.post(path, ({ request }) => inferForm(options, request), {
-      parse: 'none',
-      detail: {
-        tags: ['OpenAI'],
-        summary: 'Speech to text',
-        responses: { 200: { description: 'Text.' }, ...failures },
-      },
-    });
+    app.post(path, ({ request }) => inferForm(options, request), { parse: 'none', detail: described(TRANSCRIPTION) });
   }
-  app.post('/v1/audio/speech', ({ request }) => speak(options, request), {
-    parse: 'none',
-    detail: { tags: ['OpenAI'], summary: 'Text to speech', responses: { 200: { description: 'Sound.' }, ...failures } },
-  });
-  for (const path of ASKED) {
-    app.get(path, ({ request }) => askEngine(options, request), {
-      detail: described(`The engine's own ${path}, by ?model=`, null, 'llama.cpp'),
-    });
+  app.post('/v1/audio/speech', ({ request }) => speak(options, request), { parse: 'none', detail: described(SPEECH) });
+  for (const [path, operation] of ASKED) {
+    app.get(path, ({ request }) => askEngine(options, request), { detail: described(operation) });
   }
-  return app
-    .get('/v1/models', () => ({ object: 'list', data: listed(drover).map(modelToWire) }), {
-      detail: described('All models; answers at once', ModelListSchema),
-    })
-    .get('/v1/models/*', ({ request }) => modelToWire(drover.model(restOf(pathOf(request), '/v1/models/'))), {
-      detail: described('One model, by id or alias', ModelSchema),
-    })
-    .get('/health', ({ request }) => health(request), {
-      detail: described('OK while the server answers; JSON when Accept asks for it', null, 'Server'),
-    })
-    .get('/running', () => ({ running: running(drover) }), {
-      detail: described('Models that are loaded or on their way', RunningSchema, 'Server'),
-    })
-    .get('/unload', ({ request }) => unload(drover, request), {
-      detail: described('Stop all models, or the one in ?model=', null, 'Server'),
-    })
-    .post('/unload', ({ request }) => unload(drover, request), {
-      parse: 'none',
-      detail: described('Stop all models, or the one in ?model=', null, 'Server'),
-    })
-    .get('/info', () => info(drover), { detail: described('Version, engine and what is loaded', null, 'Server') })
-    .get('/metrics', () => metrics(options), {
-      detail: described("Prometheus: our figures and each engine's", null, 'Server'),
-    })
-    .all('/upstream/*', ({ request }) => passUpstream(options, request), {
-      parse: 'none',
-      detail: described("Anything of one model's engine: /upstream/MODEL/PATH", null, 'Server'),
-    });
+  return (
+    app
+      .get('/v1/models', () => ({ object: 'list', data: listed(drover).map(modelToWire) }), {
+        detail: described(MODELS),
+      })
+      .get('/v1/models/*', ({ request }) => modelToWire(drover.model(restOf(pathOf(request), '/v1/models/'))), {
+        detail: described(MODEL),
+      })
+      .get('/health', ({ request }) => health(request), { detail: described(HEALTH) })
+      .get('/running', () => ({ running: running(drover) }), { detail: described(RUNNING) })
+      .get('/unload', ({ request }) => unload(drover, request), { detail: described(UNLOAD) })
+      .post('/unload', ({ request }) => unload(drover, request), { parse: 'none', detail: described(UNLOAD) })
+      .get('/info', () => info(drover), { detail: described(INFO) })
+      .get('/metrics', () => metrics(options), { detail: described(METRICS) })
+      .get('/upstream/*', ({ request }) => passUpstream(options, request), { detail: described(UPSTREAM_GET) })
+      .post('/upstream/*', ({ request }) => passUpstream(options, request), {
+        parse: 'none',
+        detail: described(UPSTREAM_POST),
+      })
+      // Every other method too; the document shows the two that are used.
+      .all('/upstream/*', ({ request }) => passUpstream(options, request), { parse: 'none', detail: { hide: true } })
+  );
 }
 
 const listed = (drover: Drover) => drover.models().filter((view) => view.isListed && view.failure === null);

@@ -1,0 +1,129 @@
+// Our own routes for people: what each takes, answers, and what may go wrong. Only words and schemas.
+import { Type } from '@sinclair/typebox';
+import { describer, type Operation, type Parameter, streamedText } from '../described.ts';
+import { errorAnswer, LoadBody, PinBody, pinExamples, StopBody, stopExamples } from './schema.ts';
+import * as answer from './schema-answers.ts';
+
+export const described = describer({ tag: 'Drover', error: errorAnswer });
+
+const NDJSON = 'application/x-ndjson';
+const BODY_ERRORS = [400, 404, 413, 415];
+const LOAD_ERRORS = [422, 502, 503, 507];
+
+const query = (name: string, description: string, more: Partial<Parameter> = {}): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  ...more,
+});
+const limit = (description: string, most: number, usual: number): Parameter =>
+  query('limit', description, { schema: Type.Integer({ minimum: 0, maximum: most, default: usual }) });
+
+export const STATUS: Operation = { summary: 'How the server is', answer: answer.statusAnswer };
+
+export const MODELS: Operation = {
+  summary: 'All models',
+  description: 'Also those that cannot be used, with the reason.',
+  answer: answer.modelsAnswer,
+};
+
+export const MODEL: Operation = {
+  summary: 'One model',
+  parameters: [{ name: 'model', in: 'path', description: 'Id or alias; it may hold slashes.', example: '{{model}}' }],
+  answer: answer.modelAnswer,
+  errors: [404],
+};
+
+export const LOAD: Operation = {
+  summary: 'Load a model',
+  description:
+    'Waits until it is ready. With ?stream=true the progress comes as lines of JSON, and the last line is the instance or the error.',
+  parameters: [query('stream', 'Tell the progress.', { schema: Type.Boolean() })],
+  body: { schema: LoadBody },
+  answer: answer.instanceAnswer,
+  alternatives: {
+    [NDJSON]: () => streamedText('With ?stream=true: {"stage", "detail"}…, then {"instance"} or {"error"}.'),
+  },
+  errors: [...BODY_ERRORS, ...LOAD_ERRORS],
+};
+
+export const STOP: Operation = {
+  summary: 'Stop a model, or all',
+  description: 'Requests that run may end first, unless forced. To stop what is stopped is no error.',
+  body: { schema: StopBody, examples: stopExamples },
+  answer: answer.instancesAnswer,
+  errors: BODY_ERRORS,
+};
+
+export const PIN: Operation = {
+  summary: 'Keep a model loaded, or let it go',
+  body: { schema: PinBody, examples: pinExamples },
+  answer: answer.modelAnswer,
+  errors: BODY_ERRORS,
+};
+
+export const FIT: Operation = {
+  summary: 'What a model would take, without loading it',
+  parameters: [
+    query('model', 'Id or alias. Without it: the only model, or the default.', { example: '{{model}}' }),
+    query('context', 'Tokens of context. Without it: as large as fits.', {
+      schema: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+    }),
+  ],
+  answer: answer.fitAnswer,
+  errors: [400, 404, 422, 503],
+};
+
+export const INSTANCES: Operation = { summary: 'The processes of models', answer: answer.instancesAnswer };
+
+export const VERDICTS: Operation = { summary: 'What each load really did', answer: answer.verdictsAnswer };
+
+export const EVENTS: Operation = {
+  summary: 'All events, as they happen',
+  description: [
+    'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
+    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, log, server.stopping.',
+  ].join(' '),
+  parameters: [
+    query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'The same; browsers send it when they connect again.',
+      schema: Type.Integer({ minimum: 0 }),
+    },
+  ],
+  answer: () => streamedText('Server-sent events.'),
+  answerType: 'text/event-stream',
+};
+
+export const LOGS: Operation = {
+  summary: 'The log, and the engines’',
+  description: 'A JSON object a line: `at` (epoch milliseconds), `level`, `source`, `message`, `fields`.',
+  parameters: [
+    limit('So many of the latest lines.', 100_000, 100),
+    query('model', 'Only what this model and its engine said.'),
+    query('follow', 'Further lines as they come, without end.', { schema: Type.Boolean() }),
+  ],
+  answer: () => streamedText('Lines of JSON.'),
+  answerType: NDJSON,
+  errors: [400, 404],
+};
+
+export const HARDWARE: Operation = { summary: 'The machine', answer: answer.hardwareAnswer };
+
+export const USAGE: Operation = {
+  summary: 'Sums per model, and the latest requests',
+  parameters: [limit('So many of the latest requests.', 10_000, 50)],
+  answer: answer.usageAnswer,
+  errors: [400],
+};
+
+export const RELOAD: Operation = {
+  summary: 'Read the configuration again',
+  description: 'Models that did not change keep their processes. A wrong file changes nothing.',
+  answer: answer.reloadAnswer,
+  errors: [400],
+};
+
+export const RESCAN: Operation = { summary: 'Look for models again', answer: answer.modelsAnswer };

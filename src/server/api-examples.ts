@@ -1,0 +1,103 @@
+// What stands in the examples of the API document for something of this very server: `{{model}}`, `{{modelFile}}`, … One
+// line per name; a value may be anything that is JSON, and may take its time. It must never fail: without a value, a
+// text of the same kind stands there.
+import { dirname, join } from 'node:path';
+import type { Drover, ModelView } from '../core/drover.ts';
+
+/** The running server, its models listed once. */
+export interface Here {
+  readonly drover: Drover;
+  readonly models: readonly ModelView[];
+}
+
+export interface Example {
+  /** Undefined or thrown: there is none. */
+  readonly value: (here: Here) => unknown;
+  readonly fallback: unknown;
+}
+
+const example = (value: Example['value'], fallback: unknown): Example => ({ value, fallback });
+
+/** Every name that an example may hold. */
+export const EXAMPLES: Readonly<Record<string, Example>> = {
+  model: example((here) => best(here, isText)?.id, 'drover-probe'),
+  infillModel: example((here) => best(here, canInfill(here))?.id ?? best(here, isText)?.id, 'qwen2.5-coder-1.5b'),
+  embeddingModel: example((here) => best(here, ({ kind }) => kind === 'embedding')?.id, 'nomic-embed-text-v1.5'),
+  rerankModel: example((here) => best(here, ({ kind }) => kind === 'reranker')?.id, 'bge-reranker-v2-m3'),
+  speechModel: example((here) => custom(here, /speech|tts|voice|kokoro|piper/i)?.id, 'my-voice'),
+  transcriptionModel: example((here) => custom(here, /whisper|transcri|stt|asr|parakeet/i)?.id, 'whisper'),
+  modelFile: example((here) => fileOf(here), '/models/model.gguf'),
+  modelsFolder: example((here) => folderOf(here), '/models'),
+};
+
+const isText = (view: ModelView): boolean => view.kind === 'text' && !view.isCustom;
+const canInfill =
+  ({ drover }: Here) =>
+  (view: ModelView): boolean =>
+    isText(view) && drover.facts(view.id)?.canInfill === true;
+
+/** Of the models that will do: one that is loaded, else the smallest. */
+function best({ models }: Here, willDo: (view: ModelView) => boolean): ModelView | undefined {
+  const usable = models.filter((view) => view.failure === null && view.isListed && willDo(view));
+  const rank = (view: ModelView): number => (view.instance?.state === 'ready' ? 0 : 1);
+  const size = (view: ModelView): number => view.sizeBytes ?? Number.MAX_SAFE_INTEGER;
+  return usable.sort(
+    (left, right) => rank(left) - rank(right) || size(left) - size(right) || (left.id < right.id ? -1 : 1),
+  )[0];
+}
+
+/** Of the other servers, the one whose name says what it does, else the first. */
+function custom({ models }: Here, words: RegExp): ModelView | undefined {
+  const all = models.filter((view) => view.isCustom);
+  return all.find((view) => words.test(`${view.id} ${view.title} ${view.description ?? ''}`)) ?? all[0];
+}
+
+const fileOf = (here: Here): string | null => best(here, (view) => isText(view) && view.path !== null)?.path ?? null;
+
+function folderOf(here: Here): string {
+  const file = fileOf(here);
+  return file === null ? join(here.drover.status().dataFolder, 'models') : dirname(file);
+}
+
+const MARK = /"\{\{(\w+)\}\}"|\{\{(\w+)\}\}/g;
+
+/** The names that a text holds, in order, once each. */
+export const namesIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(MARK)].map(([, whole, part]) => whole ?? part ?? '')),
+];
+
+/** The value of each name; a name that is in no table is left out. */
+export async function exampleValues(
+  drover: Drover,
+  names: readonly string[],
+  table: Readonly<Record<string, Example>> = EXAMPLES,
+): Promise<Readonly<Record<string, unknown>>> {
+  const here: Here = { drover, models: drover.models() };
+  const pairs = names.map(async (name) => {
+    const wanted = Object.hasOwn(table, name) ? table[name] : undefined;
+    return wanted === undefined ? [] : [[name, await valueHere(here, wanted)] as const];
+  });
+  return Object.fromEntries((await Promise.all(pairs)).flat());
+}
+
+async function valueHere(here: Here, wanted: Example): Promise<unknown> {
+  try {
+    return (await wanted.value(here)) ?? wanted.fallback;
+  } catch {
+    return wanted.fallback;
+  }
+}
+
+/**
+ * Fills the values into the text of a JSON document. A text that is nothing but `{{name}}` becomes the value, of whatever
+ * type; inside a longer text the value is written as text. An unknown name stays as it is.
+ */
+export function fillExamples(json: string, values: Readonly<Record<string, unknown>>): string {
+  return json.replace(MARK, (mark, whole: string | undefined, part: string | undefined) => {
+    const name = whole ?? part ?? '';
+    if (!Object.hasOwn(values, name)) return mark;
+    const value = values[name];
+    if (whole !== undefined) return JSON.stringify(value);
+    return JSON.stringify(typeof value === 'string' ? value : JSON.stringify(value)).slice(1, -1);
+  });
+}

@@ -1,0 +1,260 @@
+// The API document against the compiled executable and the real engine: the document is well made, it names every route
+// and no other, every example is accepted as it stands, and every answer is as it says, refusals among them.
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createApp } from '../src/server/app.ts';
+import { speak } from './fixtures/audio-server.ts';
+import { type RunningDrover, startDrover, temporaryFolder } from './fixtures/drover.ts';
+import { u32 } from './fixtures/gguf-writer.ts';
+import { flawsOf, problemsOf } from './fixtures/json-schema.ts';
+import {
+  answerProblems,
+  bodyOf,
+  type Document,
+  examplesOf,
+  filesIn,
+  type Operation,
+  operationsOf,
+  requestOf,
+  type Sending,
+} from './fixtures/openapi.ts';
+import { OPEN_OPTIONS, SmallCore } from './fixtures/real-child.ts';
+import { tinyBert, tinyLlama } from './fixtures/tiny-models.ts';
+
+/** Operations that take away what others need, in the order in which they are tried, after all others. */
+const LAST = ['POST /drover/models/stop', 'GET /unload', 'POST /unload'];
+/** Routes that are in no document: pages for people, and a method that is shown as two others. */
+const HIDDEN = ['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/'];
+
+const WAIT_MS = 30_000;
+const AUDIO_PROGRAM = join(import.meta.dir, 'fixtures', 'audio-server.ts');
+const recording = (): File => new File([speak('good day')], 'recording.wav', { type: 'audio/wav' });
+
+const models = temporaryFolder('api-docs-models');
+const dataFolder = mkdtempSync(join(tmpdir(), 'drover-api-docs-'));
+let drover: RunningDrover | null = null;
+afterAll(async () => {
+  await drover?.[Symbol.asyncDispose]();
+  models[Symbol.dispose]();
+  rmSync(dataFolder, { recursive: true, force: true });
+});
+
+/** A model of each kind that an example speaks of. */
+async function start(): Promise<RunningDrover> {
+  const fim = { pre: 259, suf: 260, mid: 261 };
+  const metadata = Object.fromEntries(
+    Object.entries(fim).map(([part, id]) => [`tokenizer.ggml.fim_${part}_token_id`, u32(id)]),
+  );
+  writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker', metadata }));
+  writeFileSync(join(models.path, 'embedder.gguf'), tinyBert({ name: 'Embedder' }));
+  writeFileSync(join(models.path, 'ranker.gguf'), tinyBert({ name: 'Ranker', poolingType: 4 }));
+  const cmd = JSON.stringify(`"${process.execPath}" "${AUDIO_PROGRAM}" \${PORT}`);
+  writeFileSync(
+    join(dataFolder, 'config.yaml'),
+    `models:\n  tts-tones: { cmd: ${cmd} }\n  whisper-tones: { cmd: ${cmd} }\n`,
+  );
+  const running = await startDrover({ modelsFolders: [models.path], dataFolder });
+  await running.waitForLine(/engine ready/);
+  return running;
+}
+
+drover = await start();
+const server = drover;
+const document = await server.json<Document>('/docs/json');
+const operations = operationsOf(document);
+const rankOf = ({ name }: Operation): number => LAST.indexOf(name);
+const inOrder = [...operations].sort((left, right) => rankOf(left) - rankOf(right));
+
+const send = ({ path, init }: Sending): Promise<Response> =>
+  server.request(path, { ...init, signal: AbortSignal.timeout(WAIT_MS) });
+const exampleOf = (operation: Operation): unknown => {
+  const body = bodyOf(operation);
+  return body === null ? undefined : examplesOf(body.media)[0]?.[1];
+};
+
+describe('the document', () => {
+  test('is OpenAPI 3.1: tags, ids, parameters, bodies, answers, schemas', () => {
+    expect(document.openapi).toBe('3.1.0');
+    expect(document.info).toMatchObject({ title: 'Drover', version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    const flaws = operations.flatMap((operation) =>
+      flawsOfOperation(operation).map((flaw) => `${operation.name}: ${flaw}`),
+    );
+    for (const [name, schema] of Object.entries(document.components.schemas))
+      flaws.push(...flawsOf(schema, document, name));
+    expect(flaws).toEqual([]);
+    const ids = operations.map(({ object }) => object.operationId);
+    expect(ids.length - new Set(ids).size).toBe(0);
+    expect([...new Set(operations.flatMap(({ object }) => object.tags))].sort()).toEqual(
+      document.tags.map((tag) => tag.name).sort(),
+    );
+    expect(document.tags.filter((tag) => tag.description === '')).toEqual([]);
+  });
+
+  test('leaves no name in an example unfilled, and no schema unused', () => {
+    const text = JSON.stringify(document);
+    expect(text.match(/\{\{\w+\}\}/g)).toBeNull();
+    const unused = Object.keys(document.components.schemas).filter(
+      (name) => !text.includes(`"#/components/schemas/${name}"`),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  test('names every route of the server, and no other', () => {
+    const { routes } = createApp(new SmallCore([]).drover, OPEN_OPTIONS);
+    const isHidden = (route: (typeof routes)[number]): boolean => route.hooks?.detail?.hide === true;
+    const nameOf = ({ method, path }: { readonly method: string; readonly path: string }): string =>
+      `${method} ${path}`;
+    expect(routes.filter(isHidden).map(nameOf).sort()).toEqual(HIDDEN);
+    const isOf = (route: (typeof routes)[number], { method, path }: Operation): boolean =>
+      route.method === method && shapeOf(route.path).test(path);
+    const shown = routes.filter((route) => !isHidden(route));
+    const unnamed = shown.filter((route) => !operations.some((operation) => isOf(route, operation)));
+    const unserved = operations.filter((operation) => !shown.some((route) => isOf(route, operation)));
+    expect([unnamed.map(nameOf), unserved.map(({ name }) => name)]).toEqual([[], []]);
+    expect(operations.length).toBe(shown.length);
+  });
+
+  test('asks for a key in one of three ways, but for what is open', () => {
+    expect(document.security).toEqual([{}, { bearer: [] }, { header: [] }, { query: [] }]);
+    expect(Object.keys(document.components.securitySchemes)).toEqual(['bearer', 'header', 'query']);
+    const open = operations.filter(({ object }) => object.security !== undefined);
+    expect(open.map(({ name, object }) => [name, object.security])).toEqual([['GET /health', []]]);
+  });
+});
+
+/** `/v1/models/*` as a pattern for documented paths, in which every wildcard is a parameter or several. */
+function shapeOf(routePath: string): RegExp {
+  const escaped = routePath.replace(/[.+?^$()[\]\\|]/g, '\\$&');
+  return new RegExp(`^${escaped.replace(/:\w+/g, '\\{\\w+\\}').replace(/\*$/, '\\{\\w+\\}(?:/\\{\\w+\\})*')}$`);
+}
+
+function flawsOfOperation({ path, object }: Operation): string[] {
+  const flaws: string[] = [];
+  const must = (isRight: boolean, flaw: string): void => void (isRight || flaws.push(flaw));
+  must(/^[a-z]+[A-Za-z0-9]+$/.test(object.operationId), `the id ${object.operationId}`);
+  must(object.summary.length > 1 && object.tags.length === 1, 'a summary and one tag');
+  const parameters = object.parameters ?? [];
+  const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);
+  must(inPath.sort().join() === (path.match(/\{\w+\}/g) ?? []).sort().join(), 'path parameters are those of the path');
+  for (const parameter of parameters) {
+    const { name, schema, example } = parameter;
+    must((parameter.description ?? '') !== '', `parameter ${name} says what it is`);
+    flaws.push(...flawsOf(schema, document, name));
+    must(
+      parameter.in !== 'path' || (parameter.required && example !== undefined),
+      `path parameter ${name} has an example`,
+    );
+    if (example !== undefined) flaws.push(...problemsOf(example, schema, { root: document, isExact: false }, name));
+  }
+  const [success, ...others] = Object.keys(object.responses).filter((status) => /^[23]/.test(status));
+  must(success !== undefined && others.length === 0, 'one successful answer');
+  must(object.responses.default?.content !== undefined, 'the shape of any failure');
+  const bodies = [object.requestBody, ...Object.values(object.responses)];
+  for (const [type, media] of bodies.flatMap((body) => Object.entries(body?.content ?? {}))) {
+    flaws.push(...flawsOf(media.schema, document, type));
+    const files = Object.fromEntries(filesIn(media.schema).map((name) => [name, '']));
+    for (const [name, example] of examplesOf(media)) {
+      const value = type === 'multipart/form-data' ? { ...(example as object), ...files } : example;
+      flaws.push(...problemsOf(value, media.schema, { root: document, isExact: false }, `example ${name}`));
+    }
+  }
+  for (const media of Object.values(object.requestBody?.content ?? {})) {
+    must(examplesOf(media).length > 0, 'an example of its body');
+  }
+  return flaws;
+}
+
+/** The same operation with another example of one parameter. */
+const withExample = (operation: Operation, name: string, example: unknown): Operation => ({
+  ...operation,
+  object: {
+    ...operation.object,
+    parameters: (operation.object.parameters ?? []).map((parameter) =>
+      parameter.name === name ? { ...parameter, example } : parameter,
+    ),
+  },
+});
+
+describe('what is wrong is refused as documented', () => {
+  const isJson = (operation: Operation): boolean => bodyOf(operation)?.contentType === 'application/json';
+
+  test.each(operations.filter(isJson).map((operation) => [operation.name, operation] as const))(
+    'a body that is none: %s',
+    async (_, operation) => {
+      const right = requestOf(operation, exampleOf(operation), recording);
+      const cut = { ...right, init: { ...right.init, body: '{"model": ' } };
+      const typed = { ...right, init: { ...right.init, headers: { 'content-type': 'text/csv' } } };
+      // What goes to an engine unread is the engine's to refuse.
+      if (operation.path.startsWith('/upstream/')) return;
+      for (const sending of [cut, typed]) {
+        const answer = await send(sending);
+        expect([400, 415]).toContain(answer.status);
+        expect(await answerProblems(document, operation, answer, true)).toEqual([]);
+      }
+    },
+  );
+
+  const lost = operations.flatMap((operation) =>
+    (operation.object.parameters ?? [])
+      .filter((parameter) => parameter.in === 'path')
+      .map(
+        ({ name }) =>
+          [`${operation.name} without such a ${name}`, withExample(operation, name, 'no-such-thing')] as const,
+      ),
+  );
+  test.each(lost)('%s', async (_, operation) => {
+    const answer = await send(requestOf(operation, exampleOf(operation), recording));
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(await answerProblems(document, operation, answer, true)).toEqual([]);
+  });
+
+  const named = operations.flatMap((operation) => {
+    const example = exampleOf(operation);
+    const inBody = typeof example === 'object' && example !== null && 'model' in example;
+    const inQuery = (operation.object.parameters ?? []).some(
+      (parameter) => parameter.in === 'query' && parameter.name === 'model',
+    );
+    if (!inBody && !inQuery) return [];
+    const unknown = withExample(operation, 'model', 'no-such-model');
+    return [[operation.name, unknown, inBody ? { ...example, model: 'no-such-model' } : example] as const];
+  });
+  test.each(named)('a model that there is not: %s', async (_, operation, example) => {
+    const answer = await send(requestOf(operation, example, recording));
+    expect(answer.status).toBe(404);
+    expect(await answerProblems(document, operation, answer, true)).toEqual([]);
+  });
+});
+
+describe('every example runs as it stands, and is answered as documented', () => {
+  const cases = inOrder.flatMap((operation) => {
+    const body = bodyOf(operation);
+    const examples = body === null ? [['', undefined] as const] : examplesOf(body.media);
+    return examples.map(([name, value]) => [`${operation.name} ${name}`.trim(), operation, value] as const);
+  });
+  test.each(cases)('%s', async (_, operation, example) => {
+    const answer = await send(requestOf(operation, example, recording));
+    const wanted = operation.object['x-example-status'];
+    const isAsWanted = wanted === undefined ? answer.status < 300 : answer.status === wanted;
+    if (!isAsWanted) throw new Error(`${answer.status} ${await answer.text()}`);
+    expect(await answerProblems(document, operation, answer, true)).toEqual([]);
+  });
+});
+
+describe('what else an operation may answer, it answers where it is asked to', () => {
+  const cases = operations.flatMap((operation) => {
+    const [, success] = Object.entries(operation.object.responses).find(([status]) => /^2/.test(status)) ?? [];
+    const [, ...alternatives] = Object.keys(success?.content ?? {});
+    return alternatives.map((type) => [`${operation.name} as ${type}`, operation, type] as const);
+  });
+  test.each(cases)('%s', async (_, operation, type) => {
+    const example = exampleOf(operation);
+    const isStreamed = type === 'text/event-stream' && typeof example === 'object';
+    const asking = withExample(operation, 'stream', true);
+    const right = requestOf(asking, isStreamed ? { ...example, stream: true } : example, recording);
+    const answer = await send({ ...right, init: { ...right.init, headers: { ...right.init.headers, accept: type } } });
+    expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, type]);
+    expect(await answerProblems(document, operation, answer, true)).toEqual([]);
+  });
+});
