@@ -42,7 +42,6 @@ class Words {
       instances: () => [],
     },
     downloads: () => [],
-    downloadOf: () => null,
   });
 
   become(id: string, state: InstanceState): void {

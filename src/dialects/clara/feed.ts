@@ -6,7 +6,9 @@ import { sseComment } from '../../base/frames.ts';
 import { formatLogLine } from '../../base/log.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';
+import type { DownloadJob } from '../../models/downloads.ts';
 import { setupEventToWire } from './shape-config.ts';
+import { downloadEventToWire } from './shape-downloads.ts';
 import { metricsToWire, statusesToWire } from './shape-models.ts';
 import { eventFrame, logFrame } from './stream.ts';
 
@@ -37,9 +39,7 @@ interface Batch {
 
 export interface ClaraFeedOptions {
   readonly drover: Pick<Drover, 'bus' | 'log' | 'models' | 'usage' | 'instances'>;
-  /** Frames of further states and their keys: of downloads, as they are when a reader comes, and as an event tells. */
-  readonly downloads: () => Iterable<readonly [StateKey, string]>;
-  readonly downloadOf: (event: DroverEvent) => readonly [StateKey, string] | null;
+  readonly downloads: () => readonly DownloadJob[];
 }
 
 export class ClaraFeed {
@@ -110,11 +110,9 @@ export class ClaraFeed {
     else if (event.type === 'request.finished') this.#dirty.add('metrics');
     else if (event.type === 'setup.progress') {
       this.#frames.push({ key: 'setup', text: eventFrame('configProgress', setupEventToWire(event.setup)) });
-    } else {
-      const download = this.#options.downloadOf(event);
-      if (download === null) return false;
-      this.#frames.push({ key: download[0], text: download[1] });
-    }
+    } else if (event.type === 'download.changed') {
+      this.#frames.push({ key: `download ${event.job.id}`, text: downloadFrame(event.job) });
+    } else return false;
     return true;
   }
 
@@ -157,7 +155,7 @@ export class ClaraFeed {
 
   /** Recent log lines, then everything as it is now. */
   #greeting(hasLogs: boolean): Uint8Array {
-    const states = [this.#models(), this.#metrics(), ...[...this.#options.downloads()].map(([, frame]) => frame)];
+    const states = [this.#models(), this.#metrics(), ...this.#options.downloads().map(downloadFrame)];
     return encoder.encode([...(hasLogs ? this.#recentLogs() : []), ...states].join(''));
   }
 
@@ -177,6 +175,8 @@ const MODEL_EVENTS: ReadonlySet<DroverEvent['type']> = new Set([
   'library.changed',
   'config.changed',
 ]);
+
+const downloadFrame = (job: DownloadJob): string => eventFrame('downloadProgress', downloadEventToWire(job));
 
 function logOf(event: DroverEvent): string | null {
   if (event.type === 'log') return logFrame('proxy', `${formatLogLine(event.line)}\n`);

@@ -10,6 +10,7 @@ import { described } from './described.ts';
 import { ClaraFeed } from './feed.ts';
 import { logText } from './log-text.ts';
 import { configRoutes } from './routes-config.ts';
+import { downloadRoutes } from './routes-downloads.ts';
 import { systemRoutes } from './routes-system.ts';
 import { MetricsSchema, RequestMetricsSchema, UnloadedSchema } from './schema-models.ts';
 import { metricsToWire, requestsToWire } from './shape-models.ts';
@@ -18,10 +19,11 @@ const UNLOAD = '/api/models/unload/';
 const LOGS = '/logs/stream/';
 
 export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
-  const feed = new ClaraFeed({ drover, downloads: () => [], downloadOf: () => null });
+  const feed = new ClaraFeed({ drover, downloads: () => desks.downloads.list() });
   return new Elysia({ name: 'clara' })
     .use(systemRoutes(desks))
     .use(configRoutes(desks))
+    .use(downloadRoutes(desks))
     .use(logRoutes(drover))
     .get('/api/events', ({ request }) => events(feed, request), {
       detail: described({
