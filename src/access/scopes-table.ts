@@ -36,7 +36,8 @@ export const PERMISSIONS: readonly Permission[] = [
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
   ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit']),
-  ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts']),
+  ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts', '/drover/downloads']),
+  ...rows('model_read', 'GET', ['/drover/offer', '/drover/search']),
   ...rows('model_read', 'GET', ['/api/models/downloads', '/api/models/downloads/:id']),
   ...rows('model_read', 'GET', ['/api/models/download-destinations']),
   ...rows('model_load', 'GET', ['/unload']),
@@ -44,6 +45,10 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('model_load', 'POST', ['/drover/models/load', '/drover/models/stop', '/drover/models/pin']),
   ...rows('model_write', 'POST', ['/drover/rescan', '/api/models/download', '/api/models/download/cancel']),
   ...rows('model_write', 'POST', ['/api/models/downloads/:id/pause', '/api/models/downloads/:id/resume']),
+  ...rows('model_write', 'POST', ['/drover/downloads', '/drover/downloads/:id/pause']),
+  ...rows('model_write', 'POST', ['/drover/downloads/:id/resume', '/drover/downloads/:id/cancel']),
+  ...rows('model_write', 'DELETE', ['/drover/downloads/:id']),
+  ...rows('model_delete', 'DELETE', ['/drover/models/*']),
 
   // How the machine is.
   ...rows('system_status', 'GET', ['/metrics', '/drover/status', '/drover/hardware', '/drover/usage']),
@@ -54,9 +59,9 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
   ...rows('config_read', 'POST', ['/api/config/validate']),
   ...rows('config_read', 'GET', ['/api/settings/system', '/api/settings/hf-api-key', '/api/setup/progress']),
-  ...rows('config_write', 'POST', ['/drover/reload', '/api/settings/hf-api-key', '/api/config', '/api/config/folders']),
+  ...rows('config_write', 'POST', ['/drover/reload', '/drover/generate', '/api/settings/hf-api-key', '/api/config']),
   ...rows('config_write', 'POST', ['/api/config/scan-folder', '/api/config/add-model', '/api/config/append-model']),
-  ...rows('config_write', 'POST', ['/api/config/model/*', '/api/config/regenerate-from-db']),
+  ...rows('config_write', 'POST', ['/api/config/folders', '/api/config/model/*', '/api/config/regenerate-from-db']),
   ...rows('config_write', 'POST', ['/api/config/generate-all', '/api/config/validate-models']),
   ...rows('config_write', 'POST', ['/api/config/cleanup-duplicates']),
   ...rows('config_write', 'DELETE', ['/api/config/folders', '/api/config/models/*']),

@@ -16,7 +16,9 @@ import { customCommand, wantsPort } from '../config/custom.ts';
 import { environment, loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
+import type { Desks } from '../core/desks.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
+import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
@@ -24,11 +26,22 @@ import { Reaper } from '../engine/reaper.ts';
 import { createDebianSource } from '../engine/sources/debian.ts';
 import { createGithubSource } from '../engine/sources/github.ts';
 import { probeHardware } from '../hardware/probe.ts';
+import { DOWNLOADS_MIGRATION } from '../models/downloads.ts';
+import { FolderBook } from '../models/folder-book.ts';
 import { knownFolders } from '../models/folders.ts';
 import { LIBRARY_MIGRATIONS, type Library, openLibrary } from '../models/library.ts';
 import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
+import { downloadFolderOf, makeDesks } from './desks.ts';
 import { VERSION } from './version.ts';
+
+const MIGRATIONS = [
+  ...LIBRARY_MIGRATIONS,
+  ...HOUSE_MIGRATIONS,
+  ...KEY_MIGRATIONS,
+  GENERATED_MIGRATION,
+  DOWNLOADS_MIGRATION,
+];
 
 export interface OpenedCore extends AsyncDisposable {
   /** As they are now: read again with every reload. */
@@ -41,6 +54,8 @@ export interface OpenedCore extends AsyncDisposable {
   readonly engines: Engines;
   readonly choice: EngineChoice;
   readonly library: Library;
+  /** Of a server; null where a verb looks for itself. */
+  readonly desks: Desks | null;
 }
 
 export interface OpenOptions {
@@ -52,6 +67,7 @@ export interface OpenOptions {
 export async function openCore(call: Call, options: OpenOptions): Promise<OpenedCore> {
   const { settings, paths } = call.config;
   const env = environment();
+  let current = settings;
   makeFolders(paths);
   const lock = options.holdsLock ? takeLock(paths) : null;
   const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
@@ -64,23 +80,26 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   }
   const records = options.holdsLock ? new Reaper(join(paths.children, 'records'), log.as('engine')) : null;
   records?.reap();
-  const store = openStore(paths.store, [...LIBRARY_MIGRATIONS, ...HOUSE_MIGRATIONS, ...KEY_MIGRATIONS]);
+  const store = openStore(paths.store, MIGRATIONS);
   const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
   if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
   const probeModel = probeFile(paths);
+  const isWindows = isWindowsPath(paths.data);
   const hardware = ({ hasDisks }: { readonly hasDisks: boolean }) =>
-    probeHardware({ diskPaths: hasDisks ? [paths.data, ...settings.modelsFolders] : [] });
+    probeHardware({ diskPaths: hasDisks ? diskPathsOf(current, paths) : [] });
+  const engineCacheFolder = join(paths.cache, 'engines');
+  const sources = [
+    createGithubSource({
+      api: settings.githubApi,
+      downloads: settings.githubDownloads,
+      allowedHosts: settings.downloadHosts,
+    }),
+    createDebianSource({ archiveUrl: settings.debianArchive }),
+  ];
   const engines = openEngines({
     folder: paths.engines,
-    cacheFolder: join(paths.cache, 'engines'),
-    sources: [
-      createGithubSource({
-        api: settings.githubApi,
-        downloads: settings.githubDownloads,
-        allowedHosts: settings.downloadHosts,
-      }),
-      createDebianSource({ archiveUrl: settings.debianArchive }),
-    ],
+    cacheFolder: engineCacheFolder,
+    sources,
     log: log.as('engine'),
     probeModel,
     environment: env,
@@ -93,14 +112,17 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     bus,
     log: log.as('engine'),
   });
+  const book = new FolderBook(store);
   const library = openLibrary({
     store,
     log: log.as('library'),
-    ...librarySettings(settings, paths),
+    ...librarySettings(settings, paths, book),
     probe: { path: probeModel },
+    onScanned: ({ folders }) => {
+      if (options.holdsLock) book.noteScan(new Map(folders.map((folder) => [folder.path, folder.modelCount])));
+    },
     onChange: (change) => bus.emit({ type: 'library.changed', ...change }),
   });
-  let current = settings;
   const drover = new House({
     version: VERSION,
     settings,
@@ -117,26 +139,32 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     environment: env,
     custom: {
       wantsPort,
-      command: (current, id, entry, portNumber) =>
-        customCommand(current, id, entry, portNumber, env, isWindowsPath(paths.data)),
+      command: (now, id, entry, portNumber) => customCommand(now, id, entry, portNumber, env, isWindows),
     },
     readSettings: () => {
       const loaded = loadConfig(call.options);
       current = loaded.settings;
-      return { settings: loaded.settings, library: librarySettings(loaded.settings, paths) };
+      return { settings: loaded.settings, library: librarySettings(loaded.settings, paths, book) };
     },
   });
+  const keys = new KeyRing(store);
+  const common = { drover, bus, log, store, paths, library, book, keys, engines, choice, sources, engineCacheFolder };
+  const desks = options.holdsLock
+    ? makeDesks({ ...common, environment: env, isWindows, settings: () => current })
+    : null;
   return {
     settings: () => current,
     drover,
     log,
     bus,
-    keys: new KeyRing(store),
+    keys,
+    desks,
     paths,
     engines,
     choice,
     library,
     [Symbol.asyncDispose]: async () => {
+      await desks?.downloads.close();
       await drover.close({ drainMs: 0 });
       library.close();
       await logFile?.flush();
@@ -159,13 +187,18 @@ export const withModels = <T>(call: Call, work: (drover: House) => Promise<T> | 
     return await work(drover);
   });
 
-function librarySettings(settings: Settings, paths: Paths) {
+/** The disk that downloads go to first. */
+const diskPathsOf = (settings: Settings, paths: Paths): string[] => [
+  ...new Set([downloadFolderOf(settings, paths), paths.data, ...settings.modelsFolders]),
+];
+
+function librarySettings(settings: Settings, paths: Paths, book: FolderBook) {
   const given = [paths.models, settings.downloadDir, ...settings.modelsFolders]
     .filter((path) => path !== '')
     .map((path) => ({ path: expandHome(path), origin: 'folder' as const }));
   const known = settings.scanKnownFolders ? knownFolders({ home: homedir(), environment: environment() }) : [];
   return {
-    folders: [...given, ...known],
+    folders: [...given, ...book.libraryFolders(), ...known],
     configured: Object.entries(settings.models).flatMap(([id, entry]) =>
       entry.file === undefined
         ? []

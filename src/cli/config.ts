@@ -3,14 +3,17 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { Fault } from '../base/fault.ts';
 import { editConfig, parseConfig, readConfig, writeConfig } from '../config/document.ts';
 import { environment } from '../config/load.ts';
 import { SETTINGS } from '../config/schema.ts';
+import type { Regenerated } from '../core/regeneration.ts';
+import type { SetupState } from '../core/setup-progress.ts';
+import { faultOfError, findServer, jsonLines, type ServerClient, type WireError } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { isInteractive, print, printJson, tell } from './terminal.ts';
+import { isInteractive, print, printJson, progressLine, tell } from './terminal.ts';
 
 export const config: Run = async (call) => {
   const [action, key, value] = call.words.map((word) => (typeof word === 'string' ? word : undefined));
@@ -35,13 +38,67 @@ export const config: Run = async (call) => {
       tell(`${file} is well formed.`);
       return 0;
     }
+    case 'generate':
+      return generate(call, key);
     default:
       throw new Fault(
         'bad_request',
-        `drover config knows get, set, unset, edit, path and check, not "${action ?? ''}".`,
+        `drover config knows get, set, unset, edit, path, check and generate, not "${action ?? ''}".`,
       );
   }
 };
+
+interface GenerateLine {
+  readonly setup?: SetupState;
+  readonly generated?: Regenerated;
+  readonly error?: WireError;
+}
+
+/** Entries for the models of one folder, or of all tracked ones, made by the server; one for the time of it where none runs. */
+async function generate(call: Call, folder: string | undefined): Promise<number> {
+  const running = await findServer(call.config.paths);
+  if (running !== null) return generateOn(call, running, folder);
+  const { startQuietly } = await import('./serve.ts');
+  await using server = await startQuietly(call);
+  return await generateOn(call, server.client, folder);
+}
+
+async function generateOn(call: Call, client: ServerClient, folder: string | undefined): Promise<number> {
+  const body = folder === undefined ? {} : { folder: resolve(folder) };
+  const response = await client.send('POST', '/drover/generate?stream=true', body, call.signal);
+  const bar = progressLine(call.isJson, countWords);
+  try {
+    for await (const line of jsonLines<GenerateLine>(response)) {
+      if (line.error !== undefined) throw faultOfError(line.error, 'internal');
+      if (line.setup !== undefined) bar.update(line.setup.step, line.setup.doneCount, line.setup.totalCount || null);
+      if (line.generated !== undefined) {
+        bar.stop();
+        tellGenerated(call, line.generated);
+      }
+    }
+  } finally {
+    bar.stop();
+  }
+  return 0;
+}
+
+const countWords = (done: number, total: number | null): string => (total === null ? '' : `${done} of ${total}`);
+
+function tellGenerated(call: Call, made: Regenerated): void {
+  if (call.isJson) {
+    printJson(made);
+    return;
+  }
+  for (const { path, modelCount, failure } of made.folders) tell(`  ${path}: ${failure ?? `${modelCount} models`}`);
+  const counts = [
+    [made.added.length, 'added'],
+    [made.changed.length, 'changed'],
+    [made.removed.length, 'removed'],
+    [made.keptByHand.length, 'kept as written by hand'],
+  ].map(([count, word]) => `${count} ${word}`);
+  tell(`${counts.join(', ')}${made.backupPath === null ? '' : `; the old file is ${made.backupPath}`}.`);
+  for (const note of made.notes) tell(`  ${note}`);
+}
 
 function get(call: Call, key: string | undefined): number {
   const { settings, origins } = call.config;

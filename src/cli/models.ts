@@ -1,5 +1,6 @@
 // Verbs on models: list, show, load, stop, pin, unpin, fit. They ask the running server; `list`, `show` and `fit` work
 // without one too, by looking themselves.
+import { confirm, isCancel } from '@clack/prompts';
 import { Fault } from '../base/fault.ts';
 import type { FitReport, ModelView } from '../core/drover.ts';
 import type { Instance } from '../core/vocabulary.ts';
@@ -12,6 +13,7 @@ import {
   dim,
   durationText,
   green,
+  isInteractive,
   print,
   printJson,
   red,
@@ -181,3 +183,34 @@ export const fit: Run = async (call) => {
   }
   return report.fit === 'does_not_fit' ? 5 : 0;
 };
+
+interface Removed {
+  readonly id: string;
+  readonly deletedFiles: readonly string[];
+}
+
+export const rm: Run = async (call) => {
+  const word = modelWord(call);
+  const client = await requireServer(call.config.paths);
+  const withFile = call.options.file === true;
+  const model = await client.get<ModelView>(`/drover/models/${encodeURIComponent(word)}`);
+  if (withFile && call.options.yes !== true) await confirmDeletion(model);
+  const path = `/drover/models/${encodeURIComponent(model.id)}${withFile ? '?file=true' : ''}`;
+  const removed = (await (await client.send('DELETE', path, undefined, call.signal)).json()) as Removed;
+  if (call.isJson) printJson(removed);
+  else if (removed.deletedFiles.length === 0) tell(`Took ${removed.id} out of the configuration; its file stays.`);
+  else for (const file of removed.deletedFiles) tell(`Deleted ${file}`);
+  return 0;
+};
+
+/** A file that is gone does not come back. */
+async function confirmDeletion(model: ModelView): Promise<void> {
+  if (!isInteractive()) {
+    throw new Fault('bad_request', `This deletes ${model.path ?? model.id}; --yes says that you mean it.`);
+  }
+  const answer = await confirm({
+    message: `Delete ${model.path} (${bytesText(model.sizeBytes)})?`,
+    initialValue: false,
+  });
+  if (isCancel(answer) || !answer) throw new Fault('cancelled', 'Nothing was deleted.');
+}

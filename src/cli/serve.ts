@@ -80,6 +80,7 @@ async function start(call: Call, sink: LogSink | null): Promise<Running> {
       corsOrigins: settings.corsOrigins,
       requiresKey,
       identify: (presented, source) => keys.identify(presented, source),
+      ...(core.desks === null ? {} : { desks: core.desks }),
       readyWhen: core.drover.scanned(),
       engineTargets: () => core.drover.engineTargets(),
     });

@@ -90,8 +90,17 @@ export interface ProgressLine {
   stop(): void;
 }
 
-/** A bar with speed and time left on a terminal, JSON lines with `--json`, a line per stage elsewhere. */
-export function progressLine(asJson: boolean): ProgressLine {
+/** How far something has come, in words. */
+type AmountWords = (done: number, total: number | null) => string;
+
+const byteWords: AmountWords = (done, total) =>
+  total === null ? (done > 0 ? bytesText(done) : '') : `${bytesText(done)} of ${bytesText(total)}`;
+
+/**
+ * A bar on a terminal, JSON lines with `--json`, a line per stage elsewhere. Bytes, with speed and time left, unless
+ * other words are given for what is counted.
+ */
+export function progressLine(asJson: boolean, amountOf: AmountWords = byteWords): ProgressLine {
   let lastStage = '';
   let lastAt = 0;
   if (asJson) {
@@ -117,6 +126,11 @@ export function progressLine(asJson: boolean): ProgressLine {
   }
   let bar: SingleBar | null = null;
   let begin = { at: 0, bytes: 0 };
+  const wordsOf = (stage: string, done: number, total: number | null): Record<string, string> => ({
+    stage,
+    amount: amountOf(done, total),
+    pace: amountOf === byteWords ? paceWords(done, total, begin) : '',
+  });
   const stop = (): void => {
     bar?.stop();
     bar = null;
@@ -140,34 +154,27 @@ export function progressLine(asJson: boolean): ProgressLine {
           hideCursor: true,
           clearOnComplete: true,
         });
-        bar.start(total, doneBytes, barWords(stage, doneBytes, totalBytes, begin));
+        bar.start(total, doneBytes, wordsOf(stage, doneBytes, totalBytes));
         hideBar = stop;
       }
       bar.setTotal(total);
-      bar.update(doneBytes, barWords(stage, doneBytes, totalBytes, begin));
+      bar.update(doneBytes, wordsOf(stage, doneBytes, totalBytes));
     },
     stop,
   };
 }
 
-/** `{total}` and `{value}` are the library's own words, so these have others. */
-function barWords(
-  stage: string,
+/** Speed and time left; empty while too little has come. */
+function paceWords(
   doneBytes: number,
   totalBytes: number | null,
   begin: { readonly at: number; readonly bytes: number },
-): Record<string, string> {
-  const amount =
-    totalBytes === null
-      ? doneBytes > 0
-        ? bytesText(doneBytes)
-        : ''
-      : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`;
+): string {
   const milliseconds = Date.now() - begin.at;
   // What was there before is no measure of speed.
   const gained = doneBytes - begin.bytes;
-  if (milliseconds < 300 || gained <= 0) return { stage, amount, pace: '' };
+  if (milliseconds < 300 || gained <= 0) return '';
   const speed = (gained * 1000) / milliseconds;
   const left = totalBytes === null ? '' : `  ${durationText(((totalBytes - doneBytes) * 1000) / speed)} left`;
-  return { stage, amount, pace: `  ${bytesText(speed)}/s${left}` };
+  return `  ${bytesText(speed)}/s${left}`;
 }

@@ -79,6 +79,35 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await models()).unpin,
   },
   {
+    name: 'pull',
+    words: '<reference>',
+    help: 'download a model: owner/name, owner/name:QUANT or an address; the best that fits unless told',
+    takesSettings: true,
+    options: [
+      ['--list', 'only show what there is and how it would do here'],
+      ['--as <name>', 'the name to give it'],
+      ['--folder <dir>', 'a models folder to put it into'],
+    ],
+    load: async () => (await import('./pull.ts')).pull,
+  },
+  {
+    name: 'downloads',
+    words: '[action] [id]',
+    help: 'ls, pause ID, resume ID, cancel ID, rm ID: downloads of the server',
+    load: async () => (await import('./pull.ts')).downloads,
+  },
+  {
+    name: 'rm',
+    words: '<model>',
+    help: 'take a model’s entry out of the configuration; --file deletes its file too',
+    takesModel: true,
+    options: [
+      ['--file', 'delete the file'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    load: async () => (await models()).rm,
+  },
+  {
     name: 'fit',
     words: '<model>',
     help: 'what a model would take, without loading it',
@@ -120,7 +149,7 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'config',
     words: '<action> [key] [value]',
-    help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check',
+    help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check, generate [FOLDER]',
     actions: ['get', 'set', 'unset', 'edit', 'path', 'check'],
     load: async () => (await import('./config.ts')).config,
   },

@@ -18,6 +18,8 @@ export interface Paths {
   readonly cache: string;
   readonly children: string;
   readonly logs: string;
+  /** The saved token for Hugging Face; readable by its owner only. */
+  readonly hubToken: string;
 }
 
 /** The data directory: the given one, else `DROVER_DATA_DIR`, else the platform's own. */
@@ -46,5 +48,6 @@ export function pathsIn(data: string, configFile: string | null = null): Paths {
     cache: join(data, 'cache'),
     children: join(data, 'children'),
     logs: join(data, 'logs'),
+    hubToken: join(data, 'hf-token'),
   };
 }

@@ -116,6 +116,11 @@ export class Folders {
     };
   }
 
+  /** Of one folder, or (null) of all tracked ones. */
+  make(path: string | null, wishes: EntryWishes): Promise<Regenerated> {
+    return path === null ? this.regenerate(wishes) : this.generate(path, wishes);
+  }
+
   /** Makes entries for the models of all tracked folders. Throws `bad_request` where none is tracked. */
   regenerate(wishes: EntryWishes): Promise<Regenerated> {
     const folders = this.list().filter((folder) => folder.isEnabled);

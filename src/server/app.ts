@@ -8,6 +8,7 @@ import type { EngineTarget } from '../core/metrics-engines.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
+import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
 import { docsPages } from './docs-page.ts';
@@ -67,6 +68,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     )
     .use(droverRoutes(drover))
     .use(options.desks === undefined ? new Elysia() : claraRoutes(drover, options.desks))
+    .use(options.desks === undefined ? new Elysia() : deskRoutes(drover, options.desks))
     .wrap(guarded(guard, failure, options.readyWhen ?? null));
 }
 

@@ -19,7 +19,10 @@ const UNLOAD = '/api/models/unload/';
 const LOGS = '/logs/stream/';
 
 export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
-  const feed = new ClaraFeed({ drover, downloads: () => desks.downloads.list() });
+  const feed = new ClaraFeed({
+    drover,
+    downloads: () => desks.downloads.list().filter((job) => job.finishedAt === null),
+  });
   return new Elysia({ name: 'clara' })
     .use(systemRoutes(desks))
     .use(configRoutes(desks))

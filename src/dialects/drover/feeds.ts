@@ -3,8 +3,9 @@ import type { Told } from '../../base/bus.ts';
 import { toFault } from '../../base/fault.ts';
 import type { LogLine } from '../../base/log.ts';
 import type { Drover } from '../../core/drover.ts';
+import type { Regenerated } from '../../core/regeneration.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';
-import { eventFrame, failFrame, finishFrame, logFrame, progressFrame } from './stream.ts';
+import { eventFrame, failFrame, finishFrame, generatedFrame, logFrame, progressFrame, setupFrame } from './stream.ts';
 
 export async function* eventFeed(drover: Drover, after: number | null, signal: AbortSignal): AsyncGenerator<string> {
   // The headers must go out at once, events or not.
@@ -58,7 +59,26 @@ function lineOf(told: Told<DroverEvent>): LogLine | null {
 }
 
 /** Stages as they come, then the instance or the error: exactly one of them, last. */
-export async function* loadFeed(drover: Drover, model: string, signal: AbortSignal): AsyncGenerator<string> {
+export const loadFeed = (drover: Drover, model: string, signal: AbortSignal): AsyncGenerator<string> =>
+  jobFeed((push) =>
+    drover.load(model, { signal, onProgress: (stage, detail) => push(progressFrame(stage, detail)) }).then(finishFrame),
+  );
+
+/** The same of a configuration that is made. It goes on when its reader leaves: half of one is of no use. */
+export const generateFeed = (
+  drover: Drover,
+  work: () => Promise<Regenerated>,
+  signal: AbortSignal,
+): AsyncGenerator<string> =>
+  jobFeed(async (push) => {
+    const unsubscribe = drover.bus.subscribe(({ event }) => {
+      if (event.type === 'setup.progress' && !signal.aborted) push(setupFrame(event.setup));
+    });
+    return await work().then(generatedFrame).finally(unsubscribe);
+  });
+
+/** What is pushed while the work goes on, then how it ended. */
+async function* jobFeed(work: (push: (frame: string) => void) => Promise<string>): AsyncGenerator<string> {
   const queue: string[] = [];
   let wake: (() => void) | null = null;
   let isOver = false;
@@ -66,12 +86,8 @@ export async function* loadFeed(drover: Drover, model: string, signal: AbortSign
     queue.push(frame);
     wake?.();
   };
-  const loading = drover
-    .load(model, { signal, onProgress: (stage, detail) => push(progressFrame(stage, detail)) })
-    .then(
-      (instance) => push(finishFrame(instance)),
-      (thrown: unknown) => push(failFrame(toFault(thrown))),
-    )
+  const working = work(push)
+    .then(push, (thrown: unknown) => push(failFrame(toFault(thrown))))
     .finally(() => {
       isOver = true;
       wake?.();
@@ -86,5 +102,5 @@ export async function* loadFeed(drover: Drover, model: string, signal: AbortSign
       wake = null;
     }
   }
-  await loading;
+  await working;
 }

@@ -2,6 +2,8 @@
 import type { Told } from '../../base/bus.ts';
 import type { Fault } from '../../base/fault.ts';
 import { ndjsonText, sseText } from '../../base/frames.ts';
+import type { Regenerated } from '../../core/regeneration.ts';
+import type { SetupState } from '../../core/setup-progress.ts';
 import type { DroverEvent, Instance } from '../../core/vocabulary.ts';
 import { errorBody } from './shape.ts';
 
@@ -15,6 +17,8 @@ export const eventFrame = (told: Told<DroverEvent>): string =>
 
 export const progressFrame = (stage: string, detail: string | null): string => ndjsonText({ stage, detail });
 export const finishFrame = (instance: Instance): string => ndjsonText({ instance });
+export const setupFrame = (setup: SetupState): string => ndjsonText({ setup });
+export const generatedFrame = (generated: Regenerated): string => ndjsonText({ generated });
 export const failFrame = (fault: Fault): string => ndjsonText(errorBody(fault));
 type LogLine = Extract<DroverEvent, { type: 'log' }>['line'];
 export const logFrame = (line: LogLine): string => ndjsonText(line);

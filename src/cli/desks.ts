@@ -1,0 +1,143 @@
+// The desks of a server put together: configuration, folders, downloads, engine, machine and settings around one core.
+// Only a server has them: a verb that looks for itself must not start downloads.
+import { resolve } from 'node:path';
+import type { KeyRing } from '../access/keys.ts';
+import type { Bus } from '../base/bus.ts';
+import { expandHome } from '../base/file.ts';
+import type { Log } from '../base/log.ts';
+import type { Store } from '../base/store.ts';
+import type { Environment, Paths } from '../config/paths.ts';
+import type { Settings } from '../config/schema.ts';
+import { Advisor } from '../core/advisor.ts';
+import { Configuration } from '../core/configuration.ts';
+import type { Desks } from '../core/desks.ts';
+import { DownloadDesk } from '../core/download-desk.ts';
+import type { EngineChoice } from '../core/engine-choice.ts';
+import { EngineDesk } from '../core/engine-desk.ts';
+import { Folders } from '../core/folders.ts';
+import { GeneratedEntries } from '../core/generated-entries.ts';
+import type { House } from '../core/house.ts';
+import { Regeneration } from '../core/regeneration.ts';
+import { SetupProgress } from '../core/setup-progress.ts';
+import { SystemSettings } from '../core/system-settings.ts';
+import type { DroverEvent } from '../core/vocabulary.ts';
+import type { Engines } from '../engine/install.ts';
+import { newestOffered } from '../engine/newest.ts';
+import type { SourceDriver } from '../engine/sources/source.ts';
+import { openDownloads } from '../models/downloads.ts';
+import type { FolderBook } from '../models/folder-book.ts';
+import { openHub } from '../models/hub.ts';
+import { HubToken } from '../models/hub-token.ts';
+import type { Library } from '../models/library.ts';
+import { openConfigFile } from './config-file.ts';
+
+export interface DesksOptions {
+  readonly drover: House;
+  readonly bus: Bus<DroverEvent>;
+  readonly log: Log;
+  readonly store: Store;
+  readonly paths: Paths;
+  readonly environment: Environment;
+  readonly isWindows: boolean;
+  /** As they are now. */
+  readonly settings: () => Settings;
+  readonly library: Library;
+  readonly book: FolderBook;
+  readonly keys: KeyRing;
+  readonly engines: Engines;
+  readonly choice: EngineChoice;
+  readonly sources: readonly SourceDriver[];
+  /** Where indices of the sources are kept. */
+  readonly engineCacheFolder: string;
+}
+
+export function makeDesks(options: DesksOptions): Desks {
+  const { drover, bus, log, paths, settings, library, choice } = options;
+  const file = openConfigFile({ ...options, path: paths.configFile });
+  const entryContext: House['entryContext'] = (wishes) => drover.entryContext(wishes);
+  const configuration = new Configuration({ file, log: log.as('config'), drover, library, entryContext });
+  const progress = new SetupProgress(bus);
+  const regeneration = new Regeneration({
+    configuration,
+    file,
+    generated: new GeneratedEntries(options.store),
+    library,
+    progress,
+    entryContext,
+    log: log.as('config'),
+  });
+  const advisor = new Advisor({
+    hardware: () => drover.hardware(),
+    choice,
+    budget: () => drover.budget(),
+    models: () => library.models().flatMap(({ title, facts }) => (facts === null ? [] : [{ name: title, facts }])),
+    settings,
+  });
+  const downloadFolder = (): string => downloadFolderOf(settings(), paths);
+  const settingsFolders = (): readonly string[] => settings().modelsFolders.map((path) => resolve(expandHome(path)));
+  const folders = new Folders({
+    book: options.book,
+    library,
+    drover,
+    bus,
+    regeneration,
+    progress,
+    settingsFolders,
+    downloadFolder,
+    startedAt: drover.status().startedAt,
+  });
+  const hubToken = new HubToken(paths.hubToken, options.environment.HF_TOKEN?.trim() || null);
+  return {
+    configuration,
+    folders,
+    downloads: makeDownloads(options, { configuration, advisor, hubToken, folders }),
+    engine: new EngineDesk({
+      engines: options.engines,
+      choice,
+      isOffline: () => settings().offline,
+      newest: (ladder, signal) =>
+        newestOffered(ladder, options.sources, { signal, cacheFolder: options.engineCacheFolder }),
+      log: log.as('engine'),
+    }),
+    advisor,
+    settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
+    hubToken,
+  };
+}
+
+type Neighbours = Pick<Desks, 'configuration' | 'advisor' | 'hubToken' | 'folders'>;
+
+function makeDownloads(options: DesksOptions, desks: Neighbours): DownloadDesk {
+  const { drover, bus, log, paths, settings, library } = options;
+  const { configuration, advisor, hubToken, folders } = desks;
+  const token = (): string | null => hubToken.get();
+  const allowedHosts = (): readonly string[] => settings().downloadHosts;
+  const endpoint = settings().hfEndpoint;
+  return new DownloadDesk({
+    hub: openHub({ endpoint, token, allowedHosts }),
+    downloads: (hooks) =>
+      openDownloads({
+        store: options.store,
+        log: log.as('downloads'),
+        folder: downloadFolderOf(settings(), paths),
+        allowedFolders: () => folders.destinations().map((destination) => destination.path),
+        allowedHosts,
+        endpoint,
+        token,
+        limit: () => settings().downloadLimit,
+        connections: settings().downloadConnections,
+        ...hooks,
+      }),
+    bus,
+    log: log.as('downloads'),
+    drover,
+    library,
+    configuration,
+    budget: () => advisor.budget(),
+    settings,
+  });
+}
+
+/** Where downloads go unless they are told otherwise. */
+export const downloadFolderOf = (settings: Pick<Settings, 'downloadDir'>, paths: Paths): string =>
+  settings.downloadDir === '' ? paths.models : resolve(expandHome(settings.downloadDir));

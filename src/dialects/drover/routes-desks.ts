@@ -1,0 +1,103 @@
+// Our own routes about downloads, repositories and the making of a configuration. Each is one call to the core.
+import type { Static } from '@sinclair/typebox';
+import { type AnyElysia, Elysia } from 'elysia';
+import { Fault } from '../../base/fault.ts';
+import { frameStream, NDJSON_HEADERS } from '../../base/frames.ts';
+import type { Desks } from '../../core/desks.ts';
+import type { Drover } from '../../core/drover.ts';
+import type { EntryWishes } from '../../core/model-entries.ts';
+import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
+import { generateFeed } from './feeds.ts';
+import { described } from './operations.ts';
+import * as op from './operations-desks.ts';
+import { GenerateBody, PullBody } from './schema-desks.ts';
+
+const ONE = '/drover/downloads/';
+
+export function deskRoutes(drover: Drover, desks: Desks): AnyElysia {
+  const { downloads } = desks;
+  return new Elysia({ name: 'drover-desks', prefix: '/drover' })
+    .get('/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
+    .get('/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
+    .get('/downloads', () => ({ downloads: downloads.list() }), { detail: described(op.DOWNLOADS) })
+    .post('/downloads', ({ request }) => pull(desks, request), { parse: 'none', detail: described(op.PULL) })
+    .post('/downloads/:id/pause', ({ request }) => act(request, downloads.pause), {
+      parse: 'none',
+      detail: described(op.PAUSE),
+    })
+    .post('/downloads/:id/resume', ({ request }) => act(request, downloads.resume), {
+      parse: 'none',
+      detail: described(op.RESUME),
+    })
+    .post('/downloads/:id/cancel', ({ request }) => act(request, downloads.cancel), {
+      parse: 'none',
+      detail: described(op.CANCEL),
+    })
+    .delete('/downloads/:id', ({ request }) => act(request, (id) => forget(desks, id)), {
+      parse: 'none',
+      detail: described(op.FORGET),
+    })
+    .delete('/models/*', ({ request }) => removeModel(desks, request), {
+      parse: 'none',
+      detail: described(op.REMOVE_MODEL),
+    })
+    .post('/generate', ({ request }) => generate(drover, desks, request), {
+      parse: 'none',
+      detail: described(op.GENERATE),
+    });
+}
+
+async function offer({ downloads }: Desks, request: Request): Promise<unknown> {
+  const model = queryOf(request).get('model') ?? '';
+  if (model === '') throw new Fault('bad_request', 'model is required', { details: { field: 'model' } });
+  return downloads.offer(model, { signal: request.signal });
+}
+
+async function search({ downloads }: Desks, request: Request): Promise<unknown> {
+  const query = queryOf(request);
+  const limit = countIn(query, 'limit', 20, 1, 100);
+  return { models: await downloads.search(query.get('query') ?? '', { limit, signal: request.signal }) };
+}
+
+async function pull({ downloads }: Desks, request: Request): Promise<unknown> {
+  const { reference, ...options } = await bodyOf(request, PullBody);
+  return downloads.pull(reference, { ...options, signal: request.signal });
+}
+
+async function act(request: Request, work: (id: string) => Promise<unknown>): Promise<unknown> {
+  // The body is ignored, but its sender must not be kept waiting for somebody to read it.
+  await readFields(request);
+  return work(restOf(pathOf(request), ONE).replace(/\/(?:pause|resume|cancel)\/?$/, ''));
+}
+
+async function forget({ downloads }: Desks, id: string): Promise<unknown> {
+  await downloads.remove(id);
+  return { removed: true };
+}
+
+const removeModel = ({ configuration }: Desks, request: Request): Promise<unknown> =>
+  configuration.remove(restOf(pathOf(request), '/drover/models/'), isTrue(queryOf(request).get('file')));
+
+async function generate(drover: Drover, desks: Desks, request: Request): Promise<unknown> {
+  const { folder, ...wishes } = await bodyOf(request, GenerateBody);
+  const work = () => desks.folders.make(folder ?? null, toWishes(wishes));
+  if (!isTrue(queryOf(request).get('stream'))) return work();
+  return new Response(
+    frameStream((signal) => generateFeed(drover, work, signal), {
+      signal: request.signal,
+      heartbeat: '\n',
+      onError: () => null,
+    }),
+    { headers: NDJSON_HEADERS },
+  );
+}
+
+const toWishes = (body: Omit<Static<typeof GenerateBody>, 'folder'>): EntryWishes => ({
+  enableJinja: body.enableJinja,
+  throughputFirst: body.throughputFirst,
+  minContextTokens: body.minContext,
+  preferredContextTokens: body.preferredContext,
+  backend: body.backend,
+  vramGb: body.vram,
+  ramGb: body.ram,
+});

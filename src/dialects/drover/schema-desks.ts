@@ -1,0 +1,140 @@
+// The shapes of our own API about downloads, repositories and the making of a configuration: bodies that are checked,
+// answers field by field.
+import { type TSchema, Type } from '@sinclair/typebox';
+
+const open = { additionalProperties: true } as const;
+const list = Type.Array;
+const text = (description?: string) => Type.String(description === undefined ? {} : { description });
+const whole = (description?: string) => Type.Integer(description === undefined ? {} : { description });
+const number = (description?: string) => Type.Number(description === undefined ? {} : { description });
+const yes = (description?: string) => Type.Boolean(description === undefined ? {} : { description });
+const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+const epochMs = () => whole('Epoch milliseconds.');
+
+export const PullBody = Type.Object(
+  {
+    reference: Type.String({
+      minLength: 1,
+      maxLength: 8192,
+      description: '`owner/name`, `owner/name:QUANT` or the address of a file.',
+    }),
+    modelId: Type.Optional(Type.String({ maxLength: 256, description: 'The name to give it.' })),
+    folder: Type.Optional(Type.String({ maxLength: 4096, description: 'One of the models folders.' })),
+    token: Type.Optional(Type.String({ maxLength: 512, description: 'For this download alone; never stored.' })),
+  },
+  { ...open, examples: [{ reference: '{{repository}}' }] },
+);
+
+export const GenerateBody = Type.Object(
+  {
+    folder: Type.Optional(Type.String({ maxLength: 4096, description: 'Absent: all tracked folders.' })),
+    preferredContext: Type.Optional(Type.Integer({ minimum: 256, maximum: 100_000_000 })),
+    minContext: Type.Optional(Type.Integer({ minimum: 256, maximum: 100_000_000 })),
+    throughputFirst: Type.Optional(Type.Boolean()),
+    enableJinja: Type.Optional(Type.Boolean()),
+    backend: Type.Optional(Type.String({ maxLength: 16 })),
+    vram: Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000, description: 'GB.' })),
+    ram: Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000, description: 'GB.' })),
+  },
+  { ...open, examples: [{ folder: '{{modelsFolder}}' }] },
+);
+
+export const offerAnswer = () =>
+  Type.Object(
+    {
+      repository: text(),
+      revision: text('The commit that was looked at.'),
+      gate: oneOf(['open', 'auto', 'manual']),
+      quants: list(
+        Type.Object({
+          tag: text('To write behind the colon: `owner/name:TAG`.'),
+          quantization: orNull(text()),
+          totalBytes: number('A projector included.'),
+          fileCount: whole(),
+          isComplete: yes(),
+          fit: oneOf(['fits', 'fits_partly', 'does_not_fit']),
+          contextTokens: orNull(whole()),
+          gpuLayers: whole(),
+          layerCount: whole('With the output layer.'),
+          isEstimate: yes('Worked out from the header of another quantization.'),
+        }),
+        { description: 'Smallest first.' },
+      ),
+      recommended: orNull(text('The best that fits.')),
+      reason: text(),
+      hasProjector: yes(),
+    },
+    { $id: 'RepositoryOffer' },
+  );
+
+export const downloadAnswer = () =>
+  Type.Object(
+    {
+      id: text(),
+      modelId: orNull(text()),
+      name: text('File name.'),
+      files: list(
+        Type.Object({
+          url: text('Without its query.'),
+          path: text(),
+          sizeBytes: orNull(number()),
+          sha256: orNull(text()),
+          doneBytes: number(),
+          state: oneOf(['waiting', 'downloading', 'finished']),
+        }),
+      ),
+      repository: orNull(text()),
+      revision: orNull(text()),
+      quantization: orNull(text()),
+      state: oneOf(['queued', 'downloading', 'paused', 'verifying', 'finished', 'failed', 'cancelled']),
+      failure: orNull(Type.Object({ kind: text(), message: text(), hint: orNull(text()) })),
+      retryAt: orNull(epochMs()),
+      doneBytes: number(),
+      totalBytes: orNull(number()),
+      bytesPerSecond: number(),
+      secondsLeft: orNull(number()),
+      createdAt: epochMs(),
+      startedAt: orNull(epochMs()),
+      finishedAt: orNull(epochMs()),
+    },
+    { $id: 'Download' },
+  );
+export const downloadsAnswer = () => Type.Object({ downloads: list(downloadAnswer()) });
+export const removedAnswer = () => Type.Object({ removed: yes() });
+
+export const hitsAnswer = () =>
+  Type.Object({
+    models: list(
+      Type.Object({
+        repository: text(),
+        downloads: whole(),
+        likes: whole(),
+        updatedAt: orNull(epochMs()),
+        gate: oneOf(['open', 'auto', 'manual']),
+      }),
+    ),
+  });
+
+export const removedModelAnswer = () =>
+  Type.Object({
+    id: text(),
+    deletedFiles: list(text()),
+    backupPath: orNull(text('The configuration before.')),
+    affected: list(text(), { description: 'Models that run with older settings.' }),
+  });
+
+export const generatedAnswer = () =>
+  Type.Object({
+    folders: list(Type.Object({ path: text(), modelCount: whole(), failure: orNull(text()) })),
+    modelCount: whole(),
+    added: list(text()),
+    changed: list(text()),
+    removed: list(text()),
+    keptByHand: list(text(), { description: 'Entries that somebody wrote or changed.' }),
+    notes: list(text()),
+    text: text('The configuration as it is now, without its secrets.'),
+    backupPath: orNull(text()),
+    affected: list(text()),
+  });
