@@ -17,9 +17,9 @@ export const PROBE_ID = 'drover-probe';
 
 const MAX_ID_LENGTH = 96;
 
-/** `Q4_K_M`, `UD-Q4_K_XL`, `IQ2_XXS`, `MXFP4`, `bf16`, between separators. */
+/** `Q4_K_M`, `UD-Q4_K_XL`, `IQ2_XXS`, `MXFP4`, `bf16`, between separators; `q4-k-m` as ClaraCore's downloads are called. */
 const QUANTIZATION =
-  /(?<=^|[-._ ([])(?:UD-)?(?:I?Q[1-8](?:_K(?:_(?:XXS|XS|XL|S|M|L|P))?|_[01](?:_[48]_[48])?|_(?:XXS|XS|NL|S|M|L))?|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)(?=$|[-._ )\]])/gi;
+  /(?<=^|[-._ ([])(?:UD-)?(?:I?Q[1-8](?:[-_]K(?:[-_](?:XXS|XS|XL|S|M|L|P))?|[-_][01](?:_[48]_[48])?|[-_](?:XXS|XS|NL|S|M|L))?|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)(?=$|[-._ )\]])/gi;
 /** The pattern of llama-gguf-split: `%s-%05d-of-%05d.gguf`, counted from 1. */
 const SHARD = /^(.+)-(\d{5})-of-(\d{5})$/;
 /** Stems that tell nothing: what converters and downloads write when nobody names the result. */
@@ -55,8 +55,11 @@ export function splitQuantization(stem: string): { name: string; quantization: s
   const before = stem.slice(0, match.index).replace(/[-._ ([]+$/, '');
   const after = stem.slice(match.index + match[0].length).replace(/^[-._ )\]]+/, '');
   const name = before === '' || after === '' ? before + after : `${before}-${after}`;
-  return { name, quantization: match[0].toUpperCase().replace(/^FP/, 'F') };
+  return { name, quantization: labelOf(match[0].toUpperCase()) };
 }
+
+/** `q4-k-m` → `Q4_K_M`, `UD-Q4_K_XL` as it is, `FP16` → `F16`. */
+const labelOf = (text: string): string => text.replace(/^FP/, 'F').replace(/(?<!^UD)-/g, '_');
 
 /** The file name of part `number` of the split that `stem` names. */
 export const shardName = (stem: string, number: number, count: number, extension = '.gguf'): string =>

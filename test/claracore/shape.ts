@@ -3,11 +3,11 @@
 const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value);
 
 /**
- * Where the answer lacks what the example has, or has another type there. `unknown` names places (`settings.vramGB`) that
- * may be null, because the machine does not tell. An empty list says nothing of its elements.
+ * Where the answer lacks what the example has, or has another type there. `unknown` names places (`settings.vramGB`,
+ * `[].speed`) that may be null, because the machine does not tell. An empty list says nothing of its elements.
  */
 export function differences(answer: unknown, example: unknown, unknown: readonly string[], place = ''): string[] {
-  if (answer === null && unknown.includes(place)) return [];
+  if (answer === null && unknown.includes(place.replaceAll(/\[\d+\]/g, '[]'))) return [];
   // An example of null stands for "none, this time".
   if (example === null) return [];
   const [found, expected] = [typeOf(answer), typeOf(example)];

@@ -6,6 +6,7 @@ import type { EntryWishes, MadeEntry } from '../../core/model-entries.ts';
 import type { FolderFinding, Regenerated } from '../../core/regeneration.ts';
 import type { SetupState } from '../../core/setup-progress.ts';
 import type { LibraryModel } from '../../models/library.ts';
+import { entryWithCommand } from './entry-command.ts';
 import { isoOrNull, isoTime, sizeText, unlessZero } from './shape.ts';
 
 export interface WireWishes {
@@ -37,7 +38,7 @@ export function configToWire({ text, values, summary }: ConfigView) {
       logLevel: values.logLevel ?? 'info',
       startPort: summary.startPort,
       downloadDir: summary.downloadDir,
-      models,
+      models: Object.fromEntries(Object.entries(models).map(([id, entry]) => [id, entryWithCommand(entry)])),
       groups,
       macros,
     },

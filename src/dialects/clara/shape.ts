@@ -21,12 +21,15 @@ export const unlessZero = (value: number | undefined): number | undefined => (va
 /** Its clients know 400, 401, 404, 409 and 500. */
 export const statusFor = (kind: FaultKind): number => (kind === 'unprocessable' ? 400 : statusOf(kind));
 
+/** Its clients look for these words. */
+const UNAUTHORIZED = 'API key required or invalid';
+
 export function errorBody(fault: Fault): Record<string, unknown> {
   const { reasons, existingModelId, filePath, line, column, nearNames } = fault.details;
   const near = Array.isArray(nearNames) && nearNames.length > 0 ? `Near names: ${nearNames.join(', ')}.` : null;
   const more = Array.isArray(reasons) ? reasons.map(String) : [near, fault.hint].filter((part) => part != null);
   return {
-    error: fault.message,
+    error: fault.kind === 'unauthorized' ? UNAUTHORIZED : fault.message,
     code: fault.kind.toUpperCase(),
     ...(more.length === 0 ? {} : { details: more.join(' ') }),
     ...(typeof existingModelId === 'string' ? { existingModelId } : {}),

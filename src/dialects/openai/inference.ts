@@ -18,15 +18,25 @@ export interface InferenceOptions {
   readonly silenceMs: number;
 }
 
-const WANTED = ['model', 'stream'];
+/** The fields of a body that are read. */
+export const WANTED: readonly string[] = ['model', 'stream'];
 /** No name is as long; an unknown one is repeated in the answer. */
 const NAME_LIMIT = 1024;
 
 /** A POST with a JSON object that names its model. */
 export async function inferJson(options: InferenceOptions, request: Request): Promise<Response> {
   const startedAt = Date.now();
+  return inferScanned(options, request, await readObject(request, WANTED, INFERENCE_LIMIT_BYTES), startedAt);
+}
+
+/** The same, its body read already with at least the `WANTED` fields. */
+export async function inferScanned(
+  options: InferenceOptions,
+  request: Request,
+  scan: ScannedObject,
+  startedAt = Date.now(),
+): Promise<Response> {
   const { signal } = request;
-  const scan = await readObject(request, WANTED, INFERENCE_LIMIT_BYTES);
   const name = modelName(fieldOf(scan, 'model'));
   const send = (lease: Lease): Promise<Response> =>
     relayLeased(options, lease, request, startedAt, bodyFor(lease, scan), targetOf(request));

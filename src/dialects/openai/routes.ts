@@ -17,6 +17,7 @@ import {
   UPSTREAM_GET,
   UPSTREAM_POST,
 } from './operations.ts';
+import { inferRanking } from './ranking.ts';
 import { HEALTH, INFO, METRICS, MODEL, MODELS, RUNNING, UNLOAD } from './server-operations.ts';
 import { modelToWire, runningToWire } from './shape.ts';
 
@@ -31,7 +32,8 @@ export function openaiRoutes(options: OpenaiOptions): AnyElysia {
   for (const { paths, operation } of RELAYED) {
     for (const path of paths) {
       const tag = path.startsWith('/v1/') ? OPENAI_TAG : ENGINE_TAG;
-      app.post(path, ({ request }) => inferJson(options, request), {
+      const infer = /^\/v1\/rerank/.test(path) ? inferRanking : inferJson;
+      app.post(path, ({ request }) => infer(options, request), {
         parse: 'none',
         detail: described({ tag, ...operation }),
       });

@@ -161,6 +161,11 @@ export const rerankAnswer = (): TSchema =>
           results: Type.Array(Type.Object({ index: Type.Integer(), relevance_score: Type.Number() }, open), {
             description: 'The best first; index counts from 0 in the order that was sent.',
           }),
+          data: optional(
+            Type.Array(Type.Object({ index: Type.Integer(), relevance_score: Type.Number() }, open), {
+              description: 'The same with `document`, as it was sent; below /v1/ only.',
+            }),
+          ),
           usage: optional(usage()),
         },
         open,
