@@ -332,6 +332,23 @@ test('a cancel that was cut short by a kill is finished at the next start; rows 
   expect(desk.log.recent().filter((line) => line.message.includes('makes no sense'))).toHaveLength(3);
 });
 
+test('killed between a rename and the removal of what was kept about the part: it is taken, and that is removed', async () => {
+  await using hub = await startHub({ repositories });
+  await using desk = await openDesk(hub);
+  hub.misbehave({ matches: isCdn, stallAfterBytes: 300_000 });
+  const job = await desk.downloads.start({ url: url(hub) });
+  await desk.until(job.id, (entry) => entry.doneBytes > 0);
+  await desk.downloads.close();
+  writeFileSync(join(desk.folder, 'one.gguf'), one.read(0, one.sizeBytes));
+  rmSync(join(desk.folder, 'one.gguf.part'));
+  expect(desk.files()).toContain('one.gguf.part.json');
+  const before = hub.requests.filter(isCdn).length;
+  await desk.reopen();
+  expect((await desk.ended(job.id)).state).toBe('finished');
+  expect(desk.files()).toEqual(['one.gguf']);
+  expect(hub.requests.filter(isCdn)).toHaveLength(before);
+});
+
 test('closing is prompt while bytes stall, and everything goes on afterwards', async () => {
   await using hub = await startHub({ repositories });
   await using desk = await openDesk(hub);
