@@ -5,8 +5,8 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { errorCode, Fault, toFault } from '../base/fault.ts';
 
 /**
- * File systems take 255 bytes. While a file is being downloaded it is called `NAME.part`, and what is known of that part is written to
- * `.NAME.part.json.XXXXXXXXXXXX.tmp` first: 28 bytes more.
+ * File systems take 255 bytes. While a file is being downloaded there are others beside it with up to 28 bytes more: `NAME.part`, and what is
+ * known of that part, written to a temporary file first.
  */
 const NAME_BYTES_MAX = 255 - 28;
 const PATH_BYTES_MAX = 900;

@@ -94,7 +94,7 @@ export interface JobRecord {
   retryAt: number | null;
   /** Tries in a row that brought nothing. */
   retryCount: number;
-  readonly isOverwriting: boolean;
+  isOverwriting: boolean;
   /** Cancelled, and what it left is not removed yet. */
   needsCleanup: boolean;
   readonly createdAt: number;
@@ -103,6 +103,11 @@ export interface JobRecord {
   readonly files: FileRecord[];
   /** Folders that were made for it, outermost first. */
   createdFolders: string[];
+}
+
+/** Sets several fields of a record at once. */
+export function change<Record extends JobRecord | FileRecord>(record: Record, changes: Partial<Record>): void {
+  Object.assign(record, changes);
 }
 
 /** What changes many times a second and is not kept. */

@@ -2,7 +2,7 @@
 import { Fault } from '../base/fault.ts';
 import { allowedFolder, expectedPath, parseTarget } from './downloads-place.ts';
 import { type FileRecord, type JobRecord, newJobId } from './downloads-record.ts';
-import type { DownloadPlan, PlannedFile } from './hub.ts';
+import type { DownloadPlan, PlannedFile } from './hub-plan.ts';
 import { isOnHub, parseReference, partsOfAddress, resolveUrl } from './hub-reference.ts';
 import { parseFileName } from './names.ts';
 
@@ -40,6 +40,9 @@ export interface RequestFacts {
   readonly now: number;
 }
 
+/** Parts of one model and its projector. */
+const FILES_MAX = 1000;
+
 /** Throws Faults: `bad_request` for addresses and names that make no sense, `forbidden` for a folder that is not allowed. */
 export function jobOf(request: DownloadRequest, facts: RequestFacts): JobRecord {
   const plan = 'plan' in request ? request.plan : planOfUrl(request, facts.endpoint);
@@ -47,6 +50,7 @@ export function jobOf(request: DownloadRequest, facts: RequestFacts): JobRecord 
   const files = plan.files.map((file) => fileRecord(file, root, segments));
   const [first] = files;
   if (first === undefined) throw new Fault('bad_request', 'A download needs at least one file.');
+  if (files.length > FILES_MAX) throw new Fault('bad_request', `A download has ${FILES_MAX} files at most.`);
   const paths = new Set(files.map((file) => file.path.normalize('NFC').toLowerCase()));
   if (paths.size !== files.length) throw new Fault('bad_request', 'Two files of one download have the same name.');
   return {

@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, renameSync, type Stats, statSync } from 'node:fs';
 import { errorCode, Fault, toFault } from '../base/fault.ts';
-import { type DownloadOptions, downloadFile } from '../base/http.ts';
+import { type DownloadOptions, downloadFile, dropPart } from '../base/http.ts';
 import { untilAborted } from '../base/sync.ts';
 import { allowedFolder, openPlace } from './downloads-place.ts';
-import { type FileRecord, fingerprintOf, type JobRecord, type Pace } from './downloads-record.ts';
+import { change, type FileRecord, fingerprintOf, type JobRecord, type Pace } from './downloads-record.ts';
 import { readModelFacts } from './gguf-file.ts';
 import { fileRequest, type HubAccess, inspectFile } from './hub-door.ts';
 import { isOnHub } from './hub-reference.ts';
@@ -101,6 +101,8 @@ async function lookAt(job: JobRecord, file: FileRecord, host: RunHost): Promise<
   const isSame = status.isFile() && (await isWanted(job, file, status, fingerprint, host));
   host.signal.throwIfAborted();
   if (isSame) {
+    // Killed right after the part was renamed: what was kept about it is still there.
+    if (file.state === 'downloading') dropPart(file.path);
     file.isOurs ||= file.wasAbsent && file.state === 'downloading';
     file.state = 'finished';
     file.doneBytes = status.size;
@@ -234,7 +236,7 @@ function requireReadable(file: FileRecord): void {
     }
     const aside = `${file.path}.unreadable`;
     renameSync(file.path, aside);
-    Object.assign(file, { state: 'waiting', doneBytes: 0, fingerprint: null, isOurs: false, isInspected: false });
+    change(file, { state: 'waiting', doneBytes: 0, fingerprint: null, isOurs: false, isInspected: false });
     throw new Fault('unprocessable', `What came is no model that can be read: ${fault.message}`, {
       blame: 'remote',
       hint: `It was kept as ${aside}. Check the address: it may lead to a web page.`,

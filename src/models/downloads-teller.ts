@@ -18,12 +18,10 @@ interface Known {
 export class Teller {
   readonly #known = new Map<string, Known>();
 
-  /** `now`: milliseconds of a clock that only goes forward. */
   constructor(
     private readonly store: DownloadsStore,
     private readonly log: Log,
     private readonly onChange: ((job: DownloadJob) => void) | undefined,
-    private readonly now: () => number = () => performance.now(),
   ) {}
 
   view(job: JobRecord): DownloadJob {
@@ -42,7 +40,7 @@ export class Teller {
   }
 
   progressed(job: JobRecord, pace: Pace): void {
-    const now = this.now();
+    const now = performance.now();
     const fresh = { pace, toldAt: Number.NEGATIVE_INFINITY, savedAt: now, timer: undefined };
     const known = this.#known.get(job.id) ?? fresh;
     this.#known.set(job.id, known);
@@ -66,7 +64,7 @@ export class Teller {
   #tellProgress(job: JobRecord, known: Known): void {
     clearTimeout(known.timer);
     known.timer = undefined;
-    known.toldAt = this.now();
+    known.toldAt = performance.now();
     this.#tell(job);
   }
 

@@ -3,8 +3,8 @@
 // keep a body without a limit.
 import { Fault } from '../base/fault.ts';
 import { openUrl, type RequestOptions } from '../base/http.ts';
-import { openHop } from '../base/http-hop.ts';
 import { abortFault, discard, unreachable } from '../base/http-request.ts';
+import { openUnfollowed } from '../base/http-unfollowed.ts';
 import { untilAborted } from '../base/sync.ts';
 import { hubFault } from './hub-faults.ts';
 import { HUB_ENDPOINT, hubHosts, isOnHub, resolvedParts, resolveUrl } from './hub-reference.ts';
@@ -87,7 +87,7 @@ export async function inspectFile(address: string, access: HubAccess): Promise<R
   const { origin } = new URL(access.endpoint);
   let next = address;
   for (let hop = 0; hop < SAME_HOST_HOPS_MAX; hop += 1) {
-    const { response, url } = await openHop(next, request);
+    const { response, url } = await openUnfollowed(next, request);
     const location = response.headers.get('location');
     const isRedirect = response.status >= 300 && response.status < 400 && location !== null;
     if (!isRedirect && !response.ok && response.status !== 416) {

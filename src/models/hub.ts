@@ -3,17 +3,19 @@
 import { Fault } from '../base/fault.ts';
 import { type HubAccess, hubFetch, inspectFile, type RemoteFile } from './hub-door.ts';
 import { type RemoteFacts, readRemoteFacts } from './hub-facts.ts';
-import { chooseQuant, type HubChoices, type HubFile, projectorFor, type QuantChoice, quantsOf } from './hub-quants.ts';
+import { type DownloadPlan, type Gate, type HubListing, planOf, planOfAddress } from './hub-plan.ts';
+import { chooseQuant, type HubFile, quantsOf } from './hub-quants.ts';
 import {
   type HubReference,
   parseEndpoint,
   parseReference,
   parseRepository,
   parseRepositoryPath,
-  partsOfAddress,
-  resolveUrl,
 } from './hub-reference.ts';
-import { parseFileName } from './names.ts';
+
+export type { RemoteFile } from './hub-door.ts';
+export type { RemoteFacts } from './hub-facts.ts';
+export { type DownloadPlan, type Gate, type HubListing, type PlannedFile, planOf } from './hub-plan.ts';
 
 export interface HubOptions {
   /** `HF_ENDPOINT`; https://huggingface.co unless told. A path is kept. */
@@ -31,19 +33,6 @@ export interface HubCall {
   readonly token?: string | null | undefined;
 }
 
-export type Gate = 'open' | 'auto' | 'manual';
-
-export interface HubListing {
-  /** `owner/name` as the hub writes it now; repositories get renamed. */
-  readonly repository: string;
-  /** The commit that was listed; a branch's name where the hub does not tell. */
-  readonly revision: string;
-  /** `auto`: a licence must be accepted; `manual`: somebody must agree as well. */
-  readonly gate: Gate;
-  readonly isPrivate: boolean;
-  readonly files: readonly HubFile[];
-}
-
 export interface HubHit {
   readonly repository: string;
   readonly downloads: number;
@@ -59,30 +48,9 @@ export interface SearchOptions extends HubCall {
   readonly sort?: 'downloads' | 'likes' | 'lastModified' | 'trendingScore' | undefined;
 }
 
-export interface PlannedFile {
-  readonly url: string;
-  /** Where it goes below the folder for downloads, with `/`: `owner/name/Q8_0/model.gguf`. */
-  readonly path: string;
-  readonly sizeBytes: number | null;
-  readonly sha256: string | null;
-}
-
-export interface DownloadPlan {
-  /** File name for people. */
-  readonly name: string;
-  /** Null: an address outside the hub. */
-  readonly repository: string | null;
-  readonly revision: string | null;
-  readonly quantization: string | null;
-  /** All parts, then the projector. */
-  readonly files: readonly PlannedFile[];
-  /** Null where a size is unknown. */
-  readonly totalBytes: number | null;
-}
-
 export interface PlanOptions extends HubCall {
   /** Takes the projector along where the repository has one; true unless told. */
-  readonly hasProjector?: boolean | undefined;
+  readonly takesProjector?: boolean | undefined;
 }
 
 export interface Hub {
@@ -127,53 +95,10 @@ export function openHub(options: HubOptions): Hub {
       const listing = await listRepository(reference.repository, reference.revision, accessFor(call));
       const choices = quantsOf(listing.files);
       const choice = chooseQuant(choices, reference);
-      return planOf(listing, choices, choice, endpoint, call.hasProjector ?? true);
+      return planOf(listing, choices, choice, endpoint, call.takesProjector ?? true);
     },
   };
   return hub;
-}
-
-/** The download of one choice of a listing, with its projector where there is one and it is wanted. Pure. */
-export function planOf(
-  listing: HubListing,
-  choices: HubChoices,
-  choice: QuantChoice,
-  endpoint: string,
-  hasProjector: boolean,
-): DownloadPlan {
-  const { repository, revision } = listing;
-  const isModel = choices.quants.some((quant) => quant.tag === choice.tag);
-  const projector = hasProjector && isModel ? projectorFor(choice, choices) : null;
-  const files = [...choice.files, ...(projector === null ? [] : [projector])].map(
-    (file): PlannedFile => ({
-      url: resolveUrl(endpoint, repository, revision, file.path),
-      path: `${repository}/${file.path}`,
-      sizeBytes: file.sizeBytes,
-      sha256: file.sha256,
-    }),
-  );
-  const first = choice.files[0]?.path ?? choice.tag;
-  return {
-    name: first.slice(first.lastIndexOf('/') + 1),
-    repository,
-    revision,
-    quantization: choice.quantization,
-    files,
-    totalBytes: files.reduce((total, file) => total + (file.sizeBytes ?? 0), 0),
-  };
-}
-
-/** A plain address, of all parts where it is one of a split file. */
-async function planOfAddress(address: string, access: HubAccess): Promise<DownloadPlan> {
-  const files: PlannedFile[] = [];
-  for (const part of partsOfAddress(address)) {
-    const { url, sizeBytes, sha256 } = await inspectFile(part.url, access);
-    files.push({ url, path: part.fileName, sizeBytes, sha256 });
-  }
-  const name = files[0]?.path ?? '';
-  const isKnown = files.every((file) => file.sizeBytes !== null);
-  const totalBytes = isKnown ? files.reduce((total, file) => total + (file.sizeBytes ?? 0), 0) : null;
-  return { name, repository: null, revision: null, quantization: parseFileName(name).quantization, files, totalBytes };
 }
 
 async function listRepository(repository: string, revision: string | null, access: HubAccess): Promise<HubListing> {

@@ -64,11 +64,13 @@ describe('a job', () => {
     await using hub = await startHub({ repositories: [repository] });
     await using desk = await openDesk(hub);
     const commit = hub.commitOf(ID);
-    hub.misbehave({ matches: isCdn, times: 1, stallAfterBytes: 0 });
+    hub.misbehave({ matches: isCdn, times: 1, stallAfterBytes: 100_000 });
     const job = await desk.downloads.start({ url: `${hub.url}/${ID}/blob/main/Tiny-F32.gguf?download=true#x` });
     await hub.next(isCdn);
+    await desk.downloads.pause(job.id);
     hub.commit(ID, [{ path: 'Tiny-F32.gguf', content: big }]);
     hub.relent();
+    await desk.downloads.resume(job.id);
     const done = await desk.ended(job.id);
     expect(done).toMatchObject({ state: 'finished', repository: ID, revision: commit, totalBytes: tiny.length });
     expect(done.files[0]).toMatchObject({ sha256: tinyDigest, path: join(desk.folder, 'Tiny-F32.gguf') });
@@ -205,7 +207,7 @@ describe('what is there already', () => {
     await using hub = await startHub({ repositories: [repository] });
     await using desk = await openDesk(hub);
     const hubClient = openHub({ endpoint: hub.url, token: () => null, allowedHosts: () => hub.hosts });
-    const plan = await hubClient.plan(`${ID}:Tiny-F32.gguf`, { hasProjector: false });
+    const plan = await hubClient.plan(`${ID}:Tiny-F32.gguf`, { takesProjector: false });
     const path = join(desk.folder, ID, 'Tiny-F32.gguf');
     mkdirSync(join(desk.folder, ID), { recursive: true });
     writeFileSync(path, 'short');
@@ -220,7 +222,10 @@ describe('what is there already', () => {
     expect(readFileSync(path).equals(altered)).toBe(true);
     await desk.downloads.remove(job.id);
     expect(readFileSync(path).equals(altered)).toBe(true);
+    const second = await desk.downloads.start({ plan });
+    expect((await desk.ended(second.id)).failure?.kind).toBe('conflict');
     const forced = await desk.downloads.start({ plan, isOverwriting: true });
+    expect(forced.id).toBe(second.id);
     expect((await desk.ended(forced.id)).state).toBe('finished');
     expect(digestOf(path)).toBe(tinyDigest);
   });
@@ -238,24 +243,30 @@ describe('what is there already', () => {
 
   test('two jobs share a projector: one brings it, and cancelling one leaves it to the other', async () => {
     await using hub = await startHub({ repositories: [repository] });
-    await using desk = await openDesk(hub);
+    await using desk = await openDesk(hub, { limit: () => 3 });
     const hubClient = openHub({ endpoint: hub.url, token: () => null, allowedHosts: () => hub.hosts });
     const [q4, f32] = [await hubClient.plan(`${ID}:Q4_0`), await hubClient.plan(`${ID}:F32`)];
     hub.misbehave({ matches: (request) => isCdn(request) && request.path.includes('mmproj'), stallAfterBytes: 1000 });
+    const stall = hub.nextStall();
     const first = await desk.downloads.start({ plan: q4 });
     const second = await desk.downloads.start({ plan: f32 });
     await desk.until(first.id, (job) => job.files[0]?.state === 'finished');
     await desk.until(second.id, (job) => job.files[0]?.state === 'finished');
-    await hub.next((request) => request.path.includes('mmproj')).catch(() => undefined);
+    await stall;
+    // Time enough for both to have come to the projector.
+    const between = await desk.downloads.start({ url: url(hub, 'q/ünï cödé.gguf') });
+    expect((await desk.ended(between.id)).state).toBe('finished');
+    expect([first, second].map((job) => desk.downloads.get(job.id).state)).toEqual(['downloading', 'downloading']);
     const cancelled = await desk.downloads.cancel(first.id);
     expect(cancelled.state).toBe('cancelled');
     hub.relent();
     expect((await desk.ended(second.id)).state).toBe('finished');
-    expect(desk.files()).toEqual([`${ID}/Tiny-F32.gguf`, `${ID}/mmproj-F16.gguf`]);
+    expect(desk.files()).toEqual([`${ID}/Tiny-F32.gguf`, `${ID}/mmproj-F16.gguf`, 'ünï cödé.gguf']);
     const third = await desk.downloads.start({ plan: q4 });
     expect((await desk.ended(third.id)).state).toBe('finished');
     const brought = hub.requests.filter((request) => isCdn(request) && request.path.includes('mmproj'));
     expect(brought.length).toBeLessThanOrEqual(2);
+    expect(desk.changes.filter((change) => change.state === 'failed')).toEqual([]);
   });
 });
 
@@ -366,6 +377,14 @@ describe('failures', () => {
     await desk.reopen({ allowedHosts: () => ['*.localhost'] });
     const local = await desk.downloads.start({ url: 'http://files.localhost/x.gguf' });
     expect((await desk.ended(local.id)).failure?.message).toContain('local network');
+  });
+
+  test.each([[416], [400], [418]])('a store that answers %i: failed at once', async (status) => {
+    await using hub = await startHub({ repositories: [repository] });
+    await using desk = await openDesk(hub, { retryPausesMs: [60_000] });
+    hub.misbehave({ matches: isCdn, answer: { status } });
+    const job = await desk.downloads.start({ url: url(hub, 'Tiny-Q4_0.gguf') });
+    expect((await desk.ended(job.id)).state).toBe('failed');
   });
 
   test('redirects without end', async () => {

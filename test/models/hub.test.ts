@@ -310,7 +310,7 @@ describe('plans', () => {
       'tiny/Tiny-GGUF/mmproj-F16.gguf',
     ]);
     expect(plan.files[0]?.url).toBe(server.resolve(plain.id, 'Q8_0/Tiny-Q8_0-00001-of-00002.gguf', commit));
-    const alone = await openFor(server).plan('tiny/Tiny-GGUF:q8_0', { hasProjector: false });
+    const alone = await openFor(server).plan('tiny/Tiny-GGUF:q8_0', { takesProjector: false });
     expect(alone.files).toHaveLength(2);
     expect((await openFor(server).plan('tiny/Tiny-GGUF:mmproj-F16.gguf')).files).toHaveLength(1);
   });

@@ -2,13 +2,19 @@
 // of a file that lies on another host. It must never follow anything.
 import { Fault } from './fault.ts';
 import { requireAllowed } from './http-hosts.ts';
-import { abortFault, type OpenedUrl, REQUEST_TIMEOUT_MS, type RequestOptions, unreachable } from './http-request.ts';
+import { abortFault, REQUEST_TIMEOUT_MS, type RequestOptions, unreachable } from './http-request.ts';
+
+export interface Unfollowed {
+  /** Whatever came, redirects too; its body is not read. */
+  readonly response: Response;
+  readonly url: URL;
+}
 
 /**
  * Sends a GET and returns whatever comes, redirects too; the body is for the caller to read or to cancel.
  * Throws a Fault: `forbidden` (host), `offline`, `cancelled`, `bad_request` (not an address).
  */
-export async function openHop(address: string, options: RequestOptions): Promise<OpenedUrl> {
+export async function openUnfollowed(address: string, options: RequestOptions): Promise<Unfollowed> {
   const url = parseAddress(address);
   const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = options;
   // Also over the body, which is short or dropped.
