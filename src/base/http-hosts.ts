@@ -5,7 +5,7 @@ import { BlockList, isIP } from 'node:net';
 import { Fault } from './fault.ts';
 import { untilAborted } from './sync.ts';
 
-interface HostPattern {
+export interface HostPattern {
   /** `http:`: plain http is fine for this host; null: https only, once a request has begun there. */
   readonly protocol: 'http:' | 'https:' | null;
   /** Lower case, IPv6 in brackets; begins with `.` for `*.suffix`. */
@@ -95,7 +95,27 @@ export async function requireAllowed(
   previous: URL | null,
   signal?: AbortSignal,
 ): Promise<void> {
-  const origin = previous === null ? '' : ` (sent there by ${previous.host})`;
+  const named = requireListed(url, allowedHosts, previous);
+  const isDowngrade = previous?.protocol === 'https:' && url.protocol === 'http:';
+  if (isDowngrade && !named.some((pattern) => pattern.protocol === 'http:')) {
+    throw refusal(`${previous.host} redirects from https to plain http (${url.host}), which is not followed.`, url);
+  }
+  if (named.some((pattern) => !pattern.isSuffix)) return;
+  for (const address of await addressesOf(url, signal)) {
+    if (!isPrivateAddress(address)) continue;
+    throw refusal(`${url.host} leads to ${address}, an address of the local network${originOf(previous)}.`, url);
+  }
+}
+
+const originOf = (previous: URL | null): string => (previous === null ? '' : ` (sent there by ${previous.host})`);
+
+/** The part of it that needs no look at the network. Gives the patterns that name the host. */
+export function requireListed(
+  url: URL,
+  allowedHosts: readonly string[],
+  previous: URL | null = null,
+): readonly HostPattern[] {
+  const origin = originOf(previous);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw refusal(`Only http and https are downloaded from, not ${url.protocol}//…${origin}.`, url);
   }
@@ -108,15 +128,7 @@ export async function requireAllowed(
   if (named.length === 0) {
     throw refusal(`${url.host} is not among the hosts that downloads may come from${origin}.`, url);
   }
-  const isDowngrade = previous?.protocol === 'https:' && url.protocol === 'http:';
-  if (isDowngrade && !named.some((pattern) => pattern.protocol === 'http:')) {
-    throw refusal(`${previous.host} redirects from https to plain http (${url.host}), which is not followed.`, url);
-  }
-  if (named.some((pattern) => !pattern.isSuffix)) return;
-  for (const address of await addressesOf(url, signal)) {
-    if (!isPrivateAddress(address)) continue;
-    throw refusal(`${url.host} leads to ${address}, an address of the local network${origin}.`, url);
-  }
+  return named;
 }
 
 async function addressesOf(url: URL, signal: AbortSignal | undefined): Promise<readonly string[]> {

@@ -141,10 +141,17 @@ export class Configuration {
       const values = file.parse(current);
       const holder = this.#holderOf(values, model);
       if (holder !== null) throw alreadyThere(holder, path);
-      const id = freeId(values, wantedId ?? model.id);
+      const id = wantedId === null ? freeId(values, model.id) : this.#requireFree(values, wantedId, model);
       const text = file.edit(current, [{ path: ['models', id], value: entry }]);
       return { id, model, entry, notes, ...(await this.#write(current, text)) };
     });
+  }
+
+  /** A name that was asked for must not be another model's. */
+  #requireFree(values: Partial<Settings>, id: string, model: LibraryModel): string {
+    const named = this.#options.library.resolve(id);
+    if (entryOf(values, id) === null && (named === null || named.path === model.path)) return id;
+    throw alreadyThere(named?.id ?? id, named?.path ?? null);
   }
 
   /** Takes an entry out, and its files where that is asked. Throws `not_found`; `conflict` where files are in use. */
@@ -288,7 +295,7 @@ function structuredEdits(id: string, changes: CommandChanges): ConfigEdit[] {
   );
 }
 
-const alreadyThere = (id: string, filePath: string): Fault =>
+const alreadyThere = (id: string, filePath: string | null): Fault =>
   new Fault('conflict', `Model already exists in config with ID: ${id}`, {
     details: { existingModelId: id, filePath },
   });

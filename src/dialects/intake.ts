@@ -1,9 +1,9 @@
 // Takes a request's body in: content type and size before any work, then bytes. It must never trust a Content-Length,
 // nor parse what only the engine needs.
 import type { Static, TSchema } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
 import { Fault } from '../base/fault.ts';
 import { type ScannedObject, scanObject } from '../base/json-scan.ts';
+import { wrongValue } from '../base/wrong-value.ts';
 
 const MIB = 1024 * 1024;
 /** Bodies that go to an engine. */
@@ -92,11 +92,10 @@ export async function readFields(request: Request): Promise<Readonly<Record<stri
 /** A small body of this shape. Throws `bad_request` that names the field. */
 export async function bodyOf<S extends TSchema>(request: Request, schema: S): Promise<Static<S>> {
   const fields = await readFields(request);
-  const wrong = Value.Errors(schema, fields).First();
-  if (wrong === undefined) return fields as Static<S>;
-  const field = wrong.path.slice(1).replaceAll('/', '.') || 'body';
-  const message =
-    wrong.value === undefined ? `${field} is required` : `"${field}" is not right: ${wrong.message.toLowerCase()}.`;
+  const wrong = wrongValue(schema, fields);
+  if (wrong === null) return fields as Static<S>;
+  const field = wrong.path.join('.') || 'body';
+  const message = wrong.isMissing ? `${field} is required` : `"${field}" is not right: ${wrong.message}.`;
   throw new Fault('bad_request', message, { details: { field } });
 }
 

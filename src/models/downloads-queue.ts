@@ -11,7 +11,7 @@ import { nextTry, RETRY_PAUSES_MS } from './downloads-retry.ts';
 import { Runner } from './downloads-runner.ts';
 import { DownloadsStore } from './downloads-store.ts';
 import { Teller } from './downloads-teller.ts';
-import { parseEndpoint } from './hub-reference.ts';
+import { hubHosts, parseEndpoint } from './hub-reference.ts';
 
 const LIMIT = 2;
 const WAKE_EVERY_MS = 60_000;
@@ -65,6 +65,7 @@ export class DownloadQueue implements Downloads {
       endpoint: this.#endpoint,
       folder: this.#options.folder,
       allowedFolders: this.#allowedFolders(),
+      allowedHosts: [...hubHosts(this.#endpoint), ...this.#options.allowedHosts()],
       now: this.#now(),
     });
     // What was cancelled must be gone first: it may lie at the same place.

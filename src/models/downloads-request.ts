@@ -1,5 +1,6 @@
 // What somebody asks to be downloaded → a job's record: addresses checked, names safe, folders allowed. It must never keep a token.
 import { Fault } from '../base/fault.ts';
+import { requireListed } from '../base/http-hosts.ts';
 import { allowedFolder, expectedPath, parseTarget } from './downloads-place.ts';
 import { type FileRecord, type JobRecord, newJobId } from './downloads-record.ts';
 import type { DownloadPlan, PlannedFile } from './hub-plan.ts';
@@ -36,6 +37,8 @@ export interface RequestFacts {
   readonly folder: string;
   /** The folder for downloads among them. */
   readonly allowedFolders: readonly string[];
+  /** Patterns, the hub's own among them. */
+  readonly allowedHosts: readonly string[];
   /** Epoch ms. */
   readonly now: number;
 }
@@ -43,11 +46,15 @@ export interface RequestFacts {
 /** Parts of one model and its projector. */
 const FILES_MAX = 1000;
 
-/** Throws Faults: `bad_request` for addresses and names that make no sense, `forbidden` for a folder that is not allowed. */
+/**
+ * Throws Faults: `bad_request` for addresses and names that make no sense, `forbidden` for a folder or a host
+ * that is not allowed.
+ */
 export function jobOf(request: DownloadRequest, facts: RequestFacts): JobRecord {
   const plan = 'plan' in request ? request.plan : planOfUrl(request, facts.endpoint);
   const { root, segments } = allowedFolder(request.folder ?? facts.folder, facts.allowedFolders);
   const files = plan.files.map((file) => fileRecord(file, root, segments));
+  for (const file of files) requireListed(new URL(file.url), facts.allowedHosts);
   const [first] = files;
   if (first === undefined) throw new Fault('bad_request', 'A download needs at least one file.');
   if (files.length > FILES_MAX) throw new Fault('bad_request', `A download has ${FILES_MAX} files at most.`);
