@@ -13,6 +13,7 @@ const portNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
 const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Union(values.map((value) => Type.Literal(value as T[number])));
 
+const backendName = oneOf('auto', 'cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu');
 export const CacheTypeSchema = oneOf('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl');
 const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
@@ -115,12 +116,20 @@ export const SETTINGS = {
   ),
   engine: setting(text, 'auto', 'DROVER_ENGINE', '--engine <auto|path>', 'llama-server to use, or its folder'),
   backend: setting(
-    oneOf('auto', 'cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'),
+    backendName,
     'auto',
     'DROVER_BACKEND',
     '--backend <name>',
     'auto, cuda, rocm, vulkan, metal, sycl or cpu',
   ),
+  preferredBackend: setting(
+    backendName,
+    'auto',
+    'DROVER_PREFERRED_BACKEND',
+    null,
+    'backend to try first, where there is a choice; `backend` forces one',
+  ),
+  gpuType: setting(text, '', null, null, 'kind of GPU as ClaraCore’s settings tell it; nothing here depends on it'),
   vram: setting(
     gigabytes,
     null,
@@ -142,6 +151,15 @@ export const SETTINGS = {
     '--preferred-context <tokens>',
     'context to aim for (default: as large as fits)',
   ),
+  minContext: setting(
+    Type.Union([Type.Integer({ minimum: 256, maximum: 100_000_000 }), Type.Null()]),
+    null,
+    'DROVER_MIN_CONTEXT',
+    null,
+    'context that a generated entry has at least',
+  ),
+  throughputFirst: setting(Type.Boolean(), true, null, null, 'generated entries favour speed over context'),
+  enableJinja: setting(Type.Boolean(), true, null, null, 'generated entries use the model’s own chat template'),
   offline: setting(Type.Boolean(), false, 'DROVER_OFFLINE', '--offline', 'never use the internet'),
   insecure: setting(
     Type.Boolean(),
