@@ -121,6 +121,13 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./config.ts')).config,
   },
   {
+    name: 'import',
+    words: '<program> <folder>',
+    help: 'take over what another program has: claracore DIR',
+    options: [['-y, --yes', 'do it; otherwise the plan is shown']],
+    load: async () => (await import('./import.ts')).importFrom,
+  },
+  {
     name: 'completion',
     words: '<shell>',
     help: 'print completion for bash, zsh, fish or powershell',

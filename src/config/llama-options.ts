@@ -1,5 +1,6 @@
 // How llama-server's command line is read: its options in every spelling, and which of them take a value. Source: the
-// `--help` of builds from 2024 to 2026. It says nothing of what is allowed; the engine's own table does. Pure.
+// `--help` of build 11669, and the spellings of older builds. It says nothing of what is allowed; the engine's own table
+// does. Pure.
 
 export interface LlamaOption {
   /** The long spelling without dashes; of a switch the one that switches on. */
