@@ -40,6 +40,8 @@ export const importFrom: Run = async (call) => {
     else tell(`\nNothing was written. To do it: drover import claracore ${quoted(folder)} --yes`);
     return 0;
   }
+  if (isChange && readConfig(file).source !== own.source)
+    throw new Fault('conflict', `${file} was changed meanwhile, so nothing was written.`, { hint: 'Run it again.' });
   const backup = isChange ? writeConfig(file, text) : null;
   keepApiKey(call, planned.apiKey);
   if (call.isJson) printJson({ ...shown(planned.plan), isChange, isDone: true, backup });

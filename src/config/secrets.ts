@@ -49,7 +49,11 @@ export function unmaskSecrets(newText: string, currentText: string): string {
   // A broken file was shown by its lines, mended or not since.
   if (current.error !== null)
     return unmaskLines(newText, currentText, (offset, reason) => faultAt(given, offset, reason));
-  if (given.error !== null) throw faultAt(given, given.error.offset, `not valid YAML: ${given.error.message}`);
+  if (given.error !== null) {
+    // The library quotes what it stumbled over.
+    const reason = given.error.message.replace(/[:,]? ["'`].*$/s, '');
+    throw faultAt(given, given.error.offset, `not valid YAML: ${reason}`);
+  }
   const known = Map.groupBy(current.places, (place) => place.key);
   const splices = [...Map.groupBy(given.places, (place) => place.key)].flatMap(([key, places]) =>
     places.flatMap((place, index) => {

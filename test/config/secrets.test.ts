@@ -175,6 +175,19 @@ for (const [what, given, current, line, column] of REFUSED) {
   });
 }
 
+test('a complaint quotes no secret', () => {
+  for (const given of [
+    'apiKey: "a" top-secret\n',
+    'a: --api-key top-secret: x\n',
+    'apiKey: top-secret\n\tx',
+    'a: [top-secret\nb: c\n',
+  ]) {
+    const { message, hint } = faultOf(() => unmaskSecrets(given, 'apiKey: old-secret\n'));
+    expect(message).toContain('not valid YAML');
+    expect(message + hint).not.toMatch(/top-secret|old-secret/);
+  }
+});
+
 test('ornaments of asterisks are no masks', () => {
   const file = '# ********\n# ****************\n# ******** title ********\nname: "** x **"\napiKey: y\n';
   expect(unmaskSecrets(maskSecrets(file), file)).toBe(file);
