@@ -51,10 +51,13 @@ interface Described {
 function expectation(error: ValueError): string {
   const { anyOf, type, minimum, maximum, maxLength, maxItems, pattern } = error.schema as Described;
   if (anyOf !== undefined) {
-    const choices = anyOf.map((choice) => (choice.const === undefined ? (choice.type ?? 'value') : String(choice.const)));
+    const choices = anyOf.map((choice) =>
+      choice.const === undefined ? (choice.type ?? 'value') : String(choice.const),
+    );
     return `expected ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
   }
-  if (minimum !== undefined && maximum !== undefined) return `expected ${type ?? 'number'} from ${minimum} to ${maximum}`;
+  if (minimum !== undefined && maximum !== undefined)
+    return `expected ${type ?? 'number'} from ${minimum} to ${maximum}`;
   if (pattern === '^[^=]+=') return 'expected NAME=VALUE';
   if (typeof error.value === 'string' && maxLength !== undefined && error.value.length > maxLength) {
     return `expected ${maxLength} characters at most`;

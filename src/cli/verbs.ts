@@ -165,6 +165,13 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./keys.ts')).keys,
   },
   {
+    name: 'import',
+    words: '<program> <folder>',
+    help: 'take over what another program has: claracore DIR',
+    options: [['-y, --yes', 'do it; otherwise the plan is shown']],
+    load: async () => (await import('./import.ts')).importFrom,
+  },
+  {
     name: 'completion',
     words: '<shell>',
     help: 'print completion for bash, zsh, fish or powershell',

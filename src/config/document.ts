@@ -2,21 +2,18 @@
 // with a backup. It must never write what does not parse and check.
 import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Value, type ValueError } from '@sinclair/typebox/value';
-import { type Document, isCollection, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { type Document, isMap, isSeq, LineCounter, parseDocument } from 'yaml';
 import { errorCode, Fault } from '../base/fault.ts';
 import { writeFileAtomically } from '../base/file.ts';
-import { FileSchema, FOREIGN_KEYS, ModelEntrySchema, SETTINGS, type Settings } from './schema.ts';
+import { firstError, type Position, valuesOf, type Warning, warningsOf, withoutEmptySections } from './check.ts';
+import { addChange, addEdit, applyInside, changed, type Edit, type Inside, inside } from './edits.ts';
+import { defaultSettings, type Settings } from './schema.ts';
+import { spliceText } from './splices.ts';
+import { nodeAt, offsetOf } from './yaml-tree.ts';
 
-export interface Position {
-  /** Both from 1. */
-  readonly line: number;
-  readonly column: number;
-}
-
-export interface Warning extends Position {
-  readonly message: string;
-}
+export type { Position, Warning } from './check.ts';
+export type { Edit } from './edits.ts';
 
 export interface ParsedConfig {
   readonly values: Partial<Settings>;
@@ -25,32 +22,37 @@ export interface ParsedConfig {
 }
 
 const BACKUPS_KEPT = 10;
+/** "Billion laughs" is an error, not a memory problem. */
+const MAX_ALIASES = 10_000;
+
+const parseYaml = (source: string, lineCounter: LineCounter): Document =>
+  parseDocument(source, { lineCounter, prettyErrors: false, uniqueKeys: true, merge: true });
+
+const plainOf = (document: Document): unknown => document.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
 
 /** Parses and checks; throws `config_invalid` whose message names file, line, column and what was expected. */
 export function parseConfig(source: string, fileName: string): ParsedConfig {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true });
+  return check(parseYaml(source, lines), lines, fileName);
+}
+
+function check(document: Document, lines: LineCounter, fileName: string): ParsedConfig {
+  const at = (path: readonly string[]): Position => positionAt(lines, offsetOf(document, path) ?? 0);
   const [error] = document.errors;
   if (error !== undefined) throw invalid(fileName, positionAt(lines, error.pos[0]), `not valid YAML: ${error.message}`);
   let raw: unknown;
   try {
-    // A bound on aliases: "billion laughs" is an error, not a memory problem.
-    raw = document.toJS({ maxAliasCount: 200 }) ?? {};
+    raw = plainOf(document);
   } catch (thrown) {
-    throw invalid(fileName, { line: 1, column: 1 }, `cannot be read: ${String(thrown)}`);
+    throw invalid(fileName, at([]), `cannot be read: ${String(thrown)}`);
   }
-  const at = (path: readonly string[]): Position => positionOf(document, lines, path);
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    throw invalid(fileName, { line: 1, column: 1 }, 'expected a mapping of settings at the top');
+    throw invalid(fileName, at([]), 'expected a mapping of settings at the top');
   }
-  raw = withoutEmptySections(raw as Record<string, unknown>);
-  const failure = firstError(raw);
+  const said = withoutEmptySections(raw as Record<string, unknown>);
+  const failure = firstError(said);
   if (failure !== null) throw invalid(fileName, at(failure.path), failure.message);
-  return {
-    values: valuesOf(raw as Record<string, unknown>),
-    warnings: warningsOf(raw as Record<string, unknown>, at),
-    document,
-  };
+  return { values: valuesOf(said), warnings: warningsOf(said, at), document };
 }
 
 /** Reads a file; a missing one is an empty configuration. */
@@ -68,27 +70,77 @@ export function readConfig(path: string): { readonly source: string; readonly pa
   return { source, parsed: parseConfig(source, path) };
 }
 
-/** Sets (or with `undefined` removes) one value by its path; comments elsewhere stay as they are. */
-export function editConfig(source: string, fileName: string, path: readonly string[], value: unknown): string {
+/** Sets (or with `undefined` removes) one value by its path; everything else stays as it is. */
+export const editConfig = (source: string, fileName: string, path: readonly string[], value: unknown): string =>
+  editConfigAll(source, fileName, [{ path, value }]);
+
+/**
+ * Makes all edits, in order, and gives the new text: comments, blank lines, order, quotes and references elsewhere stay.
+ * Throws `config_invalid` where the source or the result is wrong, `bad_request` where a path leads through a text.
+ */
+export function editConfigAll(source: string, fileName: string, edits: readonly Edit[]): string {
   const { document } = parseConfig(source, fileName);
-  const before = document.getIn(path, true);
-  if (value === undefined) document.deleteIn(path);
-  // A scalar keeps its node, and with it the comment behind it.
-  else if (isScalar(before) && (typeof value !== 'object' || value === null)) before.value = value;
-  else {
-    // What stands empty (`models:`) has to go before something can be put into it.
-    const empty = path.findIndex((_, index) => index > 0 && isEmptyAt(document, path.slice(0, index)));
-    if (empty > 0) document.deleteIn(path.slice(0, empty));
-    document.setIn(path, document.createNode(value));
-  }
-  const edited = document.toString({ lineWidth: 0 });
-  parseConfig(edited, fileName);
-  return edited;
+  const change = inside();
+  for (const edit of edits) addEdit(change, edit, document);
+  return write(source, fileName, document, change);
 }
 
-function isEmptyAt(document: Document, path: readonly string[]): boolean {
-  const node = document.getIn(path, true);
-  return isScalar(node) && node.value === null;
+/** Takes models out: their entries, and their ids wherever a group or a preload list names them. */
+export function removeModels(source: string, fileName: string, ids: readonly string[]): string {
+  const { document, values } = parseConfig(source, fileName);
+  const change = inside();
+  for (const id of ids) {
+    if (Object.hasOwn(values.models ?? {}, id)) addChange(change, ['models', id], { kind: 'remove' });
+  }
+  const without = { kind: 'without', texts: new Set(ids) } as const;
+  for (const name of Object.keys(values.groups ?? {})) addChange(change, ['groups', name, 'members'], without);
+  for (const path of [['preload'], ['hooks', 'on_startup', 'preload']])
+    if (isSeq(nodeAt(document, path))) addChange(change, path, without);
+  return write(source, fileName, document, change);
+}
+
+function write(source: string, fileName: string, document: Document, change: Inside): string {
+  const wanted = changed(plainOf(document), change) ?? {};
+  const spliced = spliceText(source, document, change);
+  if (spliced !== null && isWellFormed(spliced, fileName, wanted)) return spliced;
+  if (!isMap(document.contents)) document.contents = document.createNode({}) as typeof document.contents;
+  if (isMap(document.contents)) applyInside(document, document.contents, change);
+  const printed = document.toString({ lineWidth: 0 });
+  if (isWellFormed(printed, fileName, wanted)) return printed;
+  throw new Fault('internal', `${fileName} cannot be edited there without changing more than asked for.`);
+}
+
+/** True where the text means exactly that; throws where that is no configuration. */
+function isWellFormed(text: string, fileName: string, wanted: unknown): boolean {
+  const lines = new LineCounter();
+  const document = parseYaml(text, lines);
+  try {
+    if (document.errors.length > 0 || !isDeepStrictEqual(plainOf(document), wanted)) return false;
+  } catch {
+    return false;
+  }
+  check(document, lines, fileName);
+  return true;
+}
+
+export interface ConfigSummary {
+  readonly modelCount: number;
+  readonly groupCount: number;
+  readonly macroCount: number;
+  readonly startPort: number;
+  readonly downloadDir: string;
+}
+
+/** What the file amounts to by itself, defaults filled in. */
+export function describeConfig(source: string, fileName: string): ConfigSummary {
+  const settings = { ...defaultSettings(), ...parseConfig(source, fileName).values };
+  return {
+    modelCount: Object.keys(settings.models).length,
+    groupCount: Object.keys(settings.groups).length,
+    macroCount: Object.keys(settings.macros).length,
+    startPort: settings.startPort,
+    downloadDir: settings.downloadDir,
+  };
 }
 
 /** Checks, backs the old file up beside it, replaces it atomically. Returns the backup's path, or null where there was none. */
@@ -111,121 +163,10 @@ export function writeConfig(path: string, source: string): string | null {
   return backup;
 }
 
-/** `models:` with nothing below it, all of it commented out, says nothing; so does one model's entry. */
-function withoutEmptySections(raw: Record<string, unknown>): Record<string, unknown> {
-  const said = Object.entries(raw).filter(([name, value]) => value !== null || isNullable(name));
-  return Object.fromEntries(
-    said.map(([name, value]) => {
-      if (name !== 'models' || typeof value !== 'object' || value === null || Array.isArray(value))
-        return [name, value];
-      return [name, Object.fromEntries(Object.entries(value).map(([id, entry]) => [id, entry ?? {}]))];
-    }),
-  );
-}
-
-const isNullable = (name: string): boolean =>
-  Object.hasOwn(SETTINGS, name) && Value.Check(SETTINGS[name as keyof typeof SETTINGS].schema, null);
-
-function valuesOf(raw: Record<string, unknown>): Partial<Settings> {
-  const values: Record<string, unknown> = {};
-  for (const name of Object.keys(SETTINGS)) if (raw[name] !== undefined) values[name] = raw[name];
-  if (Array.isArray(raw.macros)) values.macros = Object.assign({}, ...raw.macros);
-  const preload = (raw.hooks as { on_startup?: { preload?: string[] } } | undefined)?.on_startup?.preload;
-  if (values.preload === undefined && preload !== undefined) values.preload = preload;
-  if (values.ttl === undefined && typeof raw.globalTTL === 'number') values.ttl = raw.globalTTL;
-  return values as Partial<Settings>;
-}
-
-function warningsOf(raw: Record<string, unknown>, at: (path: readonly string[]) => Position): Warning[] {
-  const warnings: Warning[] = [];
-  for (const key of Object.keys(raw)) {
-    if (Object.hasOwn(SETTINGS, key)) continue;
-    const reason = Object.hasOwn(FOREIGN_KEYS, key) ? FOREIGN_KEYS[key] : undefined;
-    warnings.push({
-      ...at([key]),
-      message: reason === undefined ? `unknown setting \`${key}\`` : `\`${key}\`: ${reason}`,
-    });
-  }
-  for (const [id, entry] of Object.entries((raw.models ?? {}) as Record<string, Record<string, unknown>>)) {
-    for (const key of Object.keys(entry)) {
-      if (Object.hasOwn(ModelEntrySchema.properties, key) || key === 'metadata') continue;
-      warnings.push({ ...at(['models', id, key]), message: `unknown setting \`${key}\` of model ${id}` });
-    }
-  }
-  return warnings;
-}
-
-/** The first thing that is wrong, in words for people: what stands there and what was expected. */
-function firstError(raw: unknown): { path: string[]; message: string } | null {
-  const error = Value.Errors(FileSchema, raw).First();
-  if (error !== undefined) {
-    const path = error.path
-      .split('/')
-      .slice(1)
-      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return { path, message: `${path.join('.')}: ${expectation(error)}, found ${describe(error.value)}` };
-  }
-  const settings = raw as {
-    models?: Record<string, { file?: string; cmd?: string; proxy?: string }>;
-    groups?: Record<string, { members: string[] }>;
-  };
-  for (const [id, entry] of Object.entries(settings.models ?? {})) {
-    if (entry.file !== undefined && entry.cmd !== undefined) {
-      return { path: ['models', id, 'cmd'], message: `models.${id}: give either \`file\` or \`cmd\`, not both` };
-    }
-  }
-  return null;
-}
-
-function expectation(error: ValueError): string {
-  const schema = error.schema as {
-    anyOf?: { const?: unknown; type?: string }[];
-    type?: string;
-    minimum?: number;
-    maximum?: number;
-    pattern?: string;
-  };
-  if (schema.anyOf !== undefined) {
-    const choices = schema.anyOf.map((choice) =>
-      choice.const === undefined ? (choice.type ?? 'value') : String(choice.const),
-    );
-    return `expected one of ${choices.join(', ')}`;
-  }
-  if (schema.minimum !== undefined && schema.maximum !== undefined) {
-    return `expected ${schema.type ?? 'number'} from ${schema.minimum} to ${schema.maximum}`;
-  }
-  if (schema.pattern === '^[^=]+=') return 'expected NAME=VALUE';
-  return schema.type === undefined ? error.message.toLowerCase() : `expected ${schema.type}`;
-}
-
-const describe = (value: unknown): string => {
-  if (value === undefined) return 'nothing';
-  const shown = JSON.stringify(value);
-  return shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
-};
-
 const positionAt = (lines: LineCounter, offset: number): Position => {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
 };
-
-/** Where the value at `path` stands, or its nearest parent that exists. */
-function positionOf(document: Document, lines: LineCounter, path: readonly string[]): Position {
-  for (let depth = path.length; depth > 0; depth -= 1) {
-    const key = path[depth - 1];
-    const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1).map(keyOf), true);
-    if (!isCollection(parent)) continue;
-    let offset: number | undefined;
-    parent.items.forEach((item, index) => {
-      if (isPair(item) && isScalar(item.key) && String(item.key.value) === key) offset = item.key.range?.[0];
-      else if (isNode(item) && String(index) === key) offset = item.range?.[0];
-    });
-    if (offset !== undefined) return positionAt(lines, offset);
-  }
-  return { line: 1, column: 1 };
-}
-
-const keyOf = (part: string): string | number => (/^\d+$/.test(part) ? Number(part) : part);
 
 const invalid = (fileName: string, position: Position, message: string): Fault =>
   new Fault('config_invalid', `${fileName}:${position.line}:${position.column}: ${message}`, {

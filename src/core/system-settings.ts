@@ -48,8 +48,8 @@ export interface SystemSettingsOptions {
   readonly keys: KeyLock;
 }
 
-/** The name of the key that is set here. */
-const KEY_NAME = 'system-settings';
+/** The key that belongs to these settings; ClaraCore has one. */
+export const SYSTEM_KEY_NAME = 'system-settings';
 const GB = 1e9;
 
 export class SystemSettings {
@@ -84,9 +84,9 @@ export class SystemSettings {
       throw new Fault('bad_request', 'requireApiKey=true needs a non-empty apiKey', { details: { field: 'apiKey' } });
     }
     // The key is there before the lock is, and goes after it.
-    if (key !== '' && change.requiresKey !== false) await keys.adopt(KEY_NAME, key);
+    if (key !== '' && change.requiresKey !== false) await keys.adopt(SYSTEM_KEY_NAME, key);
     const write = await configuration.set(editsOf(change));
-    if (change.requiresKey === false && keys.has(KEY_NAME)) keys.remove(KEY_NAME);
+    if (change.requiresKey === false && keys.has(SYSTEM_KEY_NAME)) keys.remove(SYSTEM_KEY_NAME);
     return write;
   }
 }

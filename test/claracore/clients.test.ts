@@ -16,7 +16,9 @@ let hub: FakeHub;
 beforeAll(async () => {
   mkdirSync(models);
   writeFileSync(join(models, 'llama-3.2-3b-instruct-q4-k-m.gguf'), llama('Llama 3.2 3B Instruct'));
-  hub = await startHub({ repositories: [{ id: 'owner/name', files: [{ path: 'new.gguf', content: llama('New', 12) }] }] });
+  hub = await startHub({
+    repositories: [{ id: 'owner/name', files: [{ path: 'new.gguf', content: llama('New', 12) }] }],
+  });
   drover = await startDrover({
     modelsFolders: [models],
     environment: { HF_ENDPOINT: hub.url, DROVER_DOWNLOAD_HOSTS: hub.hosts.map((host) => `http://${host}`).join(',') },

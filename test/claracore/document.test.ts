@@ -38,8 +38,7 @@ interface Answer {
 const root = temporaryFolder('claracore ünï #1');
 const drive = (letter: 'C' | 'D', ...path: string[]): string => join(root.path, letter, ...path);
 // A context as short as an answer that nobody limits should be.
-const llama = (name: string, more = {}): Uint8Array =>
-  tinyLlama({ name, contextTokens: 256, ...more });
+const llama = (name: string, more = {}): Uint8Array => tinyLlama({ name, contextTokens: 256, ...more });
 let hub: FakeHub;
 let github: FakeGithub;
 let drover: RunningDrover;
@@ -289,7 +288,12 @@ const STEPS: readonly Step[] = [
     const old = key;
     key = 'your-secret-key';
     const { settings } = await api<{ settings: unknown }>('/api/settings/system');
-    expect(settings).toMatchObject({ gpuType: 'nvidia', backend: 'cuda', preferredContext: 65_536, requireApiKey: true });
+    expect(settings).toMatchObject({
+      gpuType: 'nvidia',
+      backend: 'cuda',
+      preferredContext: 65_536,
+      requireApiKey: true,
+    });
     expect(JSON.stringify(settings)).not.toContain(key);
     expect(old).not.toBe(key);
   }),
@@ -313,7 +317,10 @@ const STEPS: readonly Step[] = [
     const stalls = hub.nextStall();
     const answer = await send(number);
     expectDocumented(number, answer);
-    expect(answer.json).toMatchObject({ modelId: 'phi-3.5-mini-instruct', filename: 'phi-3.5-mini-instruct-q4-k-m.gguf' });
+    expect(answer.json).toMatchObject({
+      modelId: 'phi-3.5-mini-instruct',
+      filename: 'phi-3.5-mini-instruct-q4-k-m.gguf',
+    });
     expect(answer.json.downloadId).toMatch(/^[\w-]+$/);
     ({ downloadId } = answer.json);
     await stalls;
@@ -333,7 +340,9 @@ const STEPS: readonly Step[] = [
   }),
   step('Resume Download', async (number) => {
     expect(await send(number)).toMatchObject({ status: 200, json: { downloadId } });
-    expect((await api<{ status: string }>(`/api/models/downloads/${downloadId}`)).status).toMatch(/pending|downloading/);
+    expect((await api<{ status: string }>(`/api/models/downloads/${downloadId}`)).status).toMatch(
+      /pending|downloading/,
+    );
   }),
   step('Cancel Download', async (number) => {
     expect(await send(number)).toMatchObject({ status: 200, json: { downloadId } });
@@ -475,8 +484,11 @@ const STEPS: readonly Step[] = [
   }),
   step('Configuration Management', async (number) => expectDocumented(14, await send(number))),
   step('Monitoring and Maintenance', async (number) =>
-    expectDocumented(10, await send(number), ['totalVRAM', 'availableVRAM'])),
-  step('Monitoring and Maintenance', async (number) => expectDocumented(38, await send(number), ['[].tokensPerSecond'])),
+    expectDocumented(10, await send(number), ['totalVRAM', 'availableVRAM']),
+  ),
+  step('Monitoring and Maintenance', async (number) =>
+    expectDocumented(38, await send(number), ['[].tokensPerSecond']),
+  ),
   step('Monitoring and Maintenance', async (number) => expectDocumented(36, await send(number))),
   step('Monitoring and Maintenance', async (number) => expectDocumented(37, await send(number))),
   step('Monitoring and Maintenance', async (number) => {

@@ -27,7 +27,13 @@ beforeAll(async () => {
   );
   hub = await startHub({
     repositories: [
-      { id: 'owner/open', files: [{ path: 'a.gguf', content: tinyLlama() }, { path: 'notes.txt', content: Buffer.from('x') }] },
+      {
+        id: 'owner/open',
+        files: [
+          { path: 'a.gguf', content: tinyLlama() },
+          { path: 'notes.txt', content: Buffer.from('x') },
+        ],
+      },
       { id: 'owner/gated', gate: 'manual', files: [{ path: 'a.gguf', content: tinyLlama() }] },
     ],
   });
@@ -59,9 +65,15 @@ const row = (what: string, ask: string, body: unknown, status: number, error: Re
 });
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
-const hubFile = (path: string): string => hub.resolve('owner/open', path);
+/** Places stand in braces until the servers run. */
+const filled = (text: string): string =>
+  text
+    .replaceAll('{models}', models)
+    .replaceAll('{outside}', outside)
+    .replaceAll('{root}', root.path)
+    .replaceAll('{hub}', hub.resolve('owner/open', '').slice(0, -1));
 
-const ROWS: readonly (Row | (() => Row))[] = [
+const ROWS: readonly Row[] = [
   // The configuration.
   row('missing', 'POST /api/config', {}, 400, /^yaml is required$/),
   row('empty', 'POST /api/config', { yaml: ' \n' }, 400, /^yaml is required$/),
@@ -95,21 +107,57 @@ const ROWS: readonly (Row | (() => Row))[] = [
   row('missing', 'POST /api/config/append-model', {}, 400, /^filePath is required$/),
   row('mistyped', 'POST /api/config/append-model', { filePath: ['a'] }, 400, /"filePath"/),
   row('empty', 'POST /api/config/append-model', { filePath: '' }, 400, /filePath/),
-  () => row('no file', 'POST /api/config/append-model', { filePath: join(models, 'no.gguf') }, 404, /^Model file not found: /),
+  row('no file', 'POST /api/config/append-model', { filePath: '{models}/no.gguf' }, 404, /^Model file not found: /),
   row('relative', 'POST /api/config/append-model', { filePath: 'known.gguf' }, 400, /absolute|whole/),
   row('zero byte', 'POST /api/config/append-model', { filePath: '/tmp/a\0.gguf' }, 400, /./),
-  () => row('no model', 'POST /api/config/append-model', { filePath: join(outside, 'secret.txt') }, 400, /./),
-  () => row('a link to no model', 'POST /api/config/append-model', { filePath: join(models, 'link.gguf') }, 400, /./),
-  () => row('broken', 'POST /api/config/append-model', { filePath: join(models, 'broken.gguf') }, 400, /./),
-  () => row('a folder', 'POST /api/config/append-model', { filePath: models }, 400, /./),
-  () => row('there already', 'POST /api/config/append-model', { filePath: join(models, 'known.gguf') }, 409, /^Model already exists in config with ID: known$/),
-  () => row('a taken id', 'POST /api/config/append-model', { filePath: join(models, 'unlisted.gguf'), modelId: 'known' }, 409, /known/),
-  () => row('a bad id', 'POST /api/config/append-model', { filePath: join(models, 'unlisted.gguf'), modelId: 'start-all' }, 400, /start-all/),
-  () => row('options', 'POST /api/config/append-model', { filePath: join(models, 'unlisted.gguf'), options: { minContext: 'big' } }, 400, /options\.minContext/),
-  () => row('options', 'POST /api/config/append-model', { filePath: join(models, 'unlisted.gguf'), options: { forceVRAM: -1 } }, 400, /options\.forceVRAM/),
-  () => row('options', 'POST /api/config/append-model', { filePath: join(models, 'unlisted.gguf'), options: { forceBackend: 'abacus' } }, 400, /options\.forceBackend/),
+  row('no model', 'POST /api/config/append-model', { filePath: '{outside}/secret.txt' }, 400, /./),
+  row('a link to no model', 'POST /api/config/append-model', { filePath: '{models}/link.gguf' }, 400, /./),
+  row('broken', 'POST /api/config/append-model', { filePath: '{models}/broken.gguf' }, 400, /./),
+  row('a folder', 'POST /api/config/append-model', { filePath: '{models}' }, 400, /./),
+  row(
+    'there already',
+    'POST /api/config/append-model',
+    { filePath: '{models}/known.gguf' },
+    409,
+    /^Model already exists in config with ID: known$/,
+  ),
+  row(
+    'a taken id',
+    'POST /api/config/append-model',
+    { filePath: '{models}/unlisted.gguf', modelId: 'known' },
+    409,
+    /known/,
+  ),
+  row(
+    'a bad id',
+    'POST /api/config/append-model',
+    { filePath: '{models}/unlisted.gguf', modelId: 'start-all' },
+    400,
+    /start-all/,
+  ),
+  row(
+    'options',
+    'POST /api/config/append-model',
+    { filePath: '{models}/unlisted.gguf', options: { minContext: 'big' } },
+    400,
+    /options\.minContext/,
+  ),
+  row(
+    'options',
+    'POST /api/config/append-model',
+    { filePath: '{models}/unlisted.gguf', options: { forceVRAM: -1 } },
+    400,
+    /options\.forceVRAM/,
+  ),
+  row(
+    'options',
+    'POST /api/config/append-model',
+    { filePath: '{models}/unlisted.gguf', options: { forceBackend: 'abacus' } },
+    400,
+    /options\.forceBackend/,
+  ),
   row('missing', 'POST /api/config/add-model', {}, 400, /^filePath is required$/),
-  () => row('no file', 'POST /api/config/add-model', { filePath: join(models, 'no.gguf') }, 404, /^Model file not found: /),
+  row('no file', 'POST /api/config/add-model', { filePath: '{models}/no.gguf' }, 404, /^Model file not found: /),
   // Folders.
   row('missing', 'POST /api/config/folders', {}, 400, /^folderPaths is required$/),
   row('empty', 'POST /api/config/folders', { folderPaths: [] }, 400, /^folderPaths is required$/),
@@ -123,11 +171,17 @@ const ROWS: readonly (Row | (() => Row))[] = [
   row('mistyped', 'POST /api/config/scan-folder', { folderPath: '/tmp', addToDatabase: 1 }, 400, /"addToDatabase"/),
   // Making a configuration.
   row('mistyped', 'POST /api/config/regenerate-from-db', { options: 'fast' }, 400, /"options"/),
-  row('out of range', 'POST /api/config/regenerate-from-db', { options: { preferredContext: -5 } }, 400, /options\.preferredContext/),
+  row(
+    'out of range',
+    'POST /api/config/regenerate-from-db',
+    { options: { preferredContext: -5 } },
+    400,
+    /options\.preferredContext/,
+  ),
   row('missing', 'POST /api/config/generate-all', {}, 400, /^folderPath is required$/),
   row('mistyped', 'POST /api/config/generate-all', { folderPath: true }, 400, /"folderPath"/),
-  () => row('no folder', 'POST /api/config/generate-all', { folderPath: join(root.path, 'no') }, 400, /^Folder does not exist: /),
-  () => row('a file', 'POST /api/config/generate-all', { folderPath: join(models, 'known.gguf') }, 400, /folder/),
+  row('no folder', 'POST /api/config/generate-all', { folderPath: '{root}/no' }, 400, /^Folder does not exist: /),
+  row('a file', 'POST /api/config/generate-all', { folderPath: '{models}/known.gguf' }, 400, /folder/),
   // Settings.
   row('mistyped', 'POST /api/settings/system', { vramGB: '12' }, 400, /"vramGB"/),
   row('out of range', 'POST /api/settings/system', { ramGB: -1 }, 400, /"ramGB"/),
@@ -146,10 +200,28 @@ const ROWS: readonly (Row | (() => Row))[] = [
   row('another host', 'POST /api/models/download', { url: 'https://example.com/a.gguf' }, 403, /example\.com/),
   row('this machine', 'POST /api/models/download', { url: 'http://127.0.0.1:1/a.gguf' }, 403, /127\.0\.0\.1/),
   row('a cloud’s own address', 'POST /api/models/download', { url: 'http://169.254.169.254/a.gguf' }, 403, /169\.254/),
-  () => row('no GGUF', 'POST /api/models/download', { url: hubFile('notes.txt') }, 400, /gguf/i),
-  () => row('a path as a name', 'POST /api/models/download', { url: hubFile('a.gguf'), filename: '../../a.gguf' }, 400, /another folder/),
-  () => row('a folder elsewhere', 'POST /api/models/download', { url: hubFile('a.gguf'), destinationPath: outside }, 403, /may not go to/),
-  () => row('a relative folder', 'POST /api/models/download', { url: hubFile('a.gguf'), destinationPath: '../..' }, 403, /may not go to/),
+  row('no GGUF', 'POST /api/models/download', { url: '{hub}/notes.txt' }, 400, /gguf/i),
+  row(
+    'a path as a name',
+    'POST /api/models/download',
+    { url: '{hub}/a.gguf', filename: '../../a.gguf' },
+    400,
+    /another folder/,
+  ),
+  row(
+    'a folder elsewhere',
+    'POST /api/models/download',
+    { url: '{hub}/a.gguf', destinationPath: '{outside}' },
+    403,
+    /may not go to/,
+  ),
+  row(
+    'a relative folder',
+    'POST /api/models/download',
+    { url: '{hub}/a.gguf', destinationPath: '../..' },
+    403,
+    /may not go to/,
+  ),
   row('missing', 'POST /api/models/download/cancel', {}, 400, /^downloadId is required$/),
   row('unknown id', 'POST /api/models/download/cancel', { downloadId: 'nobody' }, 404, /nobody/),
   row('unknown id', 'GET /api/models/downloads/nobody', undefined, 404, /nobody/),
@@ -181,7 +253,9 @@ const everything = async (): Promise<unknown> => ({
   outside: readdirSync(outside),
   downloads: existsSync(join(data, 'downloads')) ? readdirSync(join(data, 'downloads'), { recursive: true }) : [],
   jobs: await drover.json('/api/models/downloads'),
-  folders: ((await drover.json('/api/config/folders')) as { folders: { path: string }[] }).folders.map(({ path }) => path),
+  folders: ((await drover.json('/api/config/folders')) as { folders: { path: string }[] }).folders.map(
+    ({ path }) => path,
+  ),
   settings: await drover.json('/api/settings/system'),
   token: await drover.json('/api/settings/hf-api-key'),
   keys: (await drover.cli('keys', 'ls', '--json')).stdout,
@@ -192,18 +266,16 @@ beforeAll(async () => {
   before = await everything();
 });
 
-const NAMES = ROWS.map((entry) => (typeof entry === 'function' ? null : `${entry.ask}: ${entry.what}`));
-for (const [index, entry] of ROWS.entries()) {
-  test(NAMES[index] ?? `row ${index}`, async () => {
-    const { ask, body, status, error } = typeof entry === 'function' ? entry() : entry;
+for (const [index, { what, ask, body, status, error }] of ROWS.entries()) {
+  test(`${index + 1}. ${ask}: ${what}`, async () => {
     const [method = '', path = ''] = ask.split(' ');
     const text = typeof body === 'string' || body === undefined || body instanceof Blob ? body : JSON.stringify(body);
     const answer = await drover.request(path, {
       method,
-      ...(text === undefined ? {} : { body: text }),
+      ...(text === undefined ? {} : { body: typeof text === 'string' ? filled(text) : text }),
       headers: body instanceof Blob ? {} : { 'content-type': 'application/json' },
     });
-    const said = (await answer.json()) as { error: string; code: string };
+    const said = (await answer.json()) as { readonly error: string };
     expect({ ask, status: answer.status, said }).toMatchObject({ ask, status, said: { code: expect.any(String) } });
     expect(said.error).toMatch(error);
     expect(await everything()).toEqual(before);
