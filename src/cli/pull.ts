@@ -37,7 +37,7 @@ export const pull: Run = async (call) => {
 
 async function bring(call: Call, client: ServerClient, reference: string, isServing: boolean): Promise<number> {
   const offer = isRepository(reference)
-    ? await client.get<RepositoryOffer>(`/drover/offer?model=${encodeURIComponent(reference)}`)
+    ? await client.get<RepositoryOffer>(`/drover/offer?repository=${encodeURIComponent(reference)}`)
     : null;
   if (call.options.list === true) {
     if (offer === null) throw new Fault('bad_request', '--list takes a repository: owner/name.');

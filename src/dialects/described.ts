@@ -48,7 +48,7 @@ export interface Operation {
   readonly alternatives?: Readonly<Record<string, Shape>>;
   /** Absent: 200. */
   readonly status?: number;
-  /** Statuses of refusals that callers should expect beside the general ones. */
+  /** Statuses of refusals that callers should expect; those of a body that is wrong come with the body. */
   readonly errors?: readonly number[];
   /** The envelope of refusals where it is not the dialect's own. */
   readonly error?: Shape;
@@ -132,14 +132,18 @@ function described(operation: Operation, usualError: Shape) {
               ) as object,
             }),
       },
-      ...Object.fromEntries(
-        (operation.errors ?? []).map((status) => [status, failure(REASONS[status] ?? 'It failed.')]),
-      ),
+      ...Object.fromEntries(errorsOf(operation).map((status) => [status, failure(REASONS[status] ?? 'It failed.')])),
       default: failure('Any other failure.'),
     },
     ...(exampleStatus === undefined ? {} : { 'x-example-status': exampleStatus }),
   };
 }
+
+const BODY_ERRORS = [400, 413, 415];
+
+const errorsOf = ({ errors = [], body }: Operation): readonly number[] => [
+  ...new Set([...errors, ...(body === undefined ? [] : BODY_ERRORS)]),
+];
 
 const made = (shape: Shape): TSchema => (typeof shape === 'function' ? shape() : shape);
 

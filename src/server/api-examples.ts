@@ -2,12 +2,16 @@
 // line per name; a value may be anything that is JSON, and may take its time. It must never fail: without a value, a
 // text of the same kind stands there.
 import { dirname, join } from 'node:path';
+import type { Desks } from '../core/desks.ts';
 import type { Drover, ModelView } from '../core/drover.ts';
+import type { DownloadJob } from '../models/downloads.ts';
 
 /** The running server, its models listed once. */
 export interface Here {
   readonly drover: Drover;
   readonly models: readonly ModelView[];
+  /** Null where there are none: then what they know has no value. */
+  readonly desks: Desks | null;
 }
 
 export interface Example {
@@ -17,6 +21,8 @@ export interface Example {
 }
 
 const example = (value: Example['value'], fallback: unknown): Example => ({ value, fallback });
+
+const HUB = 'https://huggingface.co';
 
 /** Every name that an example may hold. */
 export const EXAMPLES: Readonly<Record<string, Example>> = {
@@ -28,6 +34,14 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   transcriptionModel: example((here) => custom(here, /whisper|transcri|stt|asr|parakeet/i)?.id, 'whisper'),
   modelFile: example((here) => fileOf(here), '/models/model.gguf'),
   modelsFolder: example((here) => folderOf(here), '/models'),
+  configuredModel: example((here) => configured(here)[0], 'my-model'),
+  unlistedModelFile: example((here) => withoutEntry(here)?.path, '/models/new-model.gguf'),
+  // Half a megabyte, for tests of llama.cpp.
+  downloadUrl: example(() => undefined, `${HUB}/ggml-org/models/resolve/main/tinyllamas/stories260K.gguf`),
+  repository: example(() => undefined, 'ggml-org/gemma-3-1b-it-GGUF'),
+  download: example((here) => download(here, () => true)?.id, 'dl-1'),
+  runningDownload: example((here) => download(here, (job) => job.finishedAt === null)?.id, 'dl-1'),
+  endedDownload: example((here) => download(here, (job) => job.finishedAt !== null)?.id, 'dl-1'),
 };
 
 const isText = (view: ModelView): boolean => view.kind === 'text' && !view.isCustom;
@@ -54,6 +68,17 @@ function custom({ models }: Here, words: RegExp): ModelView | undefined {
 
 const fileOf = (here: Here): string | null => best(here, (view) => isText(view) && view.path !== null)?.path ?? null;
 
+const configured = ({ desks }: Here): readonly string[] => Object.keys(desks?.configuration.view().values.models ?? {});
+
+/** What an entry could be made for. */
+function withoutEntry(here: Here): ModelView | undefined {
+  const known = new Set(configured(here));
+  return here.models.find((view) => view.path !== null && view.failure === null && !known.has(view.id));
+}
+
+const download = ({ desks }: Here, willDo: (job: DownloadJob) => boolean): DownloadJob | undefined =>
+  desks?.downloads.list().findLast(willDo);
+
 function folderOf(here: Here): string {
   const file = fileOf(here);
   return file === null ? join(here.drover.status().dataFolder, 'models') : dirname(file);
@@ -69,10 +94,11 @@ export const namesIn = (text: string): readonly string[] => [
 /** The value of each name; a name that is in no table is left out. */
 export async function exampleValues(
   drover: Drover,
+  desks: Desks | null,
   names: readonly string[],
   table: Readonly<Record<string, Example>> = EXAMPLES,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const here: Here = { drover, models: drover.models() };
+  const here: Here = { drover, models: drover.models(), desks };
   const pairs = names.map(async (name) => {
     const wanted = Object.hasOwn(table, name) ? table[name] : undefined;
     return wanted === undefined ? [] : [[name, await valueHere(here, wanted)] as const];

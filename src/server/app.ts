@@ -57,7 +57,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   app.onError(({ error, request }) => failure(error, request));
   return app
     .use(pages())
-    .use(docsPages(drover, () => app))
+    .use(docsPages(drover, options.desks ?? null, () => app))
     .use(
       openaiRoutes({
         drover,

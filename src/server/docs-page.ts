@@ -3,6 +3,7 @@
 import { Type } from '@sinclair/typebox';
 import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../base/fault.ts';
+import type { Desks } from '../core/desks.ts';
 import type { Drover } from '../core/drover.ts';
 import { describer } from '../dialects/described.ts';
 import { pathOf } from '../dialects/intake.ts';
@@ -13,13 +14,13 @@ import { DOCS_FILES, DOCS_PAGE } from './docs-files.ts';
 const described = describer({ tag: 'Server', error: errorAnswer });
 
 /** `describedApp` is the whole server, asked when somebody reads its description. */
-export function docsPages(drover: Drover, describedApp: () => AnyElysia): AnyElysia {
+export function docsPages(drover: Drover, desks: Desks | null, describedApp: () => AnyElysia): AnyElysia {
   let document: ApiDocument | null = null;
   const answerDocument = async (request: Request): Promise<Response> => {
     // What makes the document is loaded with it: the start is not the time.
     if (document === null) {
       const { ApiDocument } = await import('./api-document.ts');
-      document ??= new ApiDocument(drover, describedApp());
+      document ??= new ApiDocument(drover, desks, describedApp());
     }
     return document.answer(request);
   };

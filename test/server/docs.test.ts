@@ -170,12 +170,17 @@ describe('examples', () => {
       },
     };
     const names = ['late', 'none', 'broken', 'thrown', 'constructor', 'model'];
-    expect(await exampleValues(core.drover, names, table)).toEqual({ late: 2, none: 'x', broken: 'y', thrown: 'z' });
+    expect(await exampleValues(core.drover, null, names, table)).toEqual({
+      late: 2,
+      none: 'x',
+      broken: 'y',
+      thrown: 'z',
+    });
   });
 
   test('of every name there is one on any server', async () => {
     const none = new SmallCore([]).drover;
-    const values = await exampleValues(none, Object.keys(EXAMPLES));
+    const values = await exampleValues(none, null, Object.keys(EXAMPLES));
     expect(Object.keys(values)).toEqual(Object.keys(EXAMPLES));
     expect(values).toMatchObject({ model: 'drover-probe', modelsFolder: '/tmp/models' });
   });
@@ -199,7 +204,7 @@ describe('examples', () => {
       view('my-whisper', { isCustom: true, sizeBytes: null }),
     ];
     const here = (list: readonly ModelView[]) => ({ ...core.drover, models: () => list });
-    const values = await exampleValues(here(models), Object.keys(EXAMPLES));
+    const values = await exampleValues(here(models), null, Object.keys(EXAMPLES));
     expect(values).toEqual({
       model: 'small',
       infillModel: 'small',
@@ -209,10 +214,17 @@ describe('examples', () => {
       transcriptionModel: 'my-whisper',
       modelFile: '/m/small.gguf',
       modelsFolder: '/m',
+      configuredModel: 'my-model',
+      unlistedModelFile: '/m/large.gguf',
+      downloadUrl: 'https://huggingface.co/ggml-org/models/resolve/main/tinyllamas/stories260K.gguf',
+      repository: 'ggml-org/gemma-3-1b-it-GGUF',
+      download: 'dl-1',
+      runningDownload: 'dl-1',
+      endedDownload: 'dl-1',
     });
     const { instance } = core.drover.model('a');
     const loaded = models.map((model) => (model.id === 'large' ? { ...model, instance } : model));
-    expect(await exampleValues(here(loaded), ['model'])).toEqual({ model: 'large' });
+    expect(await exampleValues(here(loaded), null, ['model'])).toEqual({ model: 'large' });
   });
 });
 

@@ -95,7 +95,7 @@ export const DownloadsSchema = Type.Record(Type.String(), DownloadSchema);
 export const DownloadChangedSchema = Type.Object({ status: text, downloadId: text }, open);
 export const CancelBody = Type.Object(
   { downloadId: Type.String({ minLength: 1, maxLength: 256 }) },
-  { ...open, examples: [{ downloadId: '{{downloadId}}' }] },
+  { ...open, examples: [{ downloadId: '{{runningDownload}}' }] },
 );
 
 export const DestinationsSchema = Type.Object(

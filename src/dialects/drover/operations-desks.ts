@@ -11,7 +11,7 @@ export const OFFER: Operation = {
   summary: 'What a repository offers, and how each of it would do on this machine',
   parameters: [
     {
-      name: 'model',
+      name: 'repository',
       in: 'query',
       description: '`owner/name` on Hugging Face.',
       isRequired: true,
@@ -43,7 +43,7 @@ export const PULL: Operation = {
   summary: 'Download a model: of a repository alone the quantization that suits this machine',
   body: { schema: PullBody },
   answer: answer.downloadAnswer,
-  errors: [...REMOTE_ERRORS, 409, 413, 415, 507],
+  errors: [...REMOTE_ERRORS, 409, 507],
 };
 
 export const PAUSE: Operation = {
@@ -90,5 +90,5 @@ export const GENERATE: Operation = {
   alternatives: {
     'application/x-ndjson': () => streamedText('With ?stream=true: {"setup"}…, then {"generated"} or {"error"}.'),
   },
-  errors: [400, 404, 409, 413, 415],
+  errors: [404, 409],
 };

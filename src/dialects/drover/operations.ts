@@ -7,7 +7,6 @@ import * as answer from './schema-answers.ts';
 export const described = describer({ tag: 'Drover', error: errorAnswer });
 
 const NDJSON = 'application/x-ndjson';
-const BODY_ERRORS = [400, 404, 413, 415];
 const LOAD_ERRORS = [422, 502, 503, 507];
 
 const query = (name: string, description: string, more: Partial<Parameter> = {}): Parameter => ({
@@ -44,7 +43,7 @@ export const LOAD: Operation = {
   alternatives: {
     [NDJSON]: () => streamedText('With ?stream=true: {"stage", "detail"}…, then {"instance"} or {"error"}.'),
   },
-  errors: [...BODY_ERRORS, ...LOAD_ERRORS],
+  errors: [404, ...LOAD_ERRORS],
 };
 
 export const STOP: Operation = {
@@ -52,14 +51,14 @@ export const STOP: Operation = {
   description: 'Requests that run may end first, unless forced. To stop what is stopped is no error.',
   body: { schema: StopBody, examples: stopExamples },
   answer: answer.instancesAnswer,
-  errors: BODY_ERRORS,
+  errors: [404],
 };
 
 export const PIN: Operation = {
   summary: 'Keep a model loaded, or let it go',
   body: { schema: PinBody, examples: pinExamples },
   answer: answer.modelAnswer,
-  errors: BODY_ERRORS,
+  errors: [404],
 };
 
 export const FIT: Operation = {
@@ -82,7 +81,7 @@ export const EVENTS: Operation = {
   summary: 'All events, as they happen',
   description: [
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
-    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, log, server.stopping.',
+    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, log, server.stopping.',
   ].join(' '),
   parameters: [
     query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),

@@ -48,9 +48,9 @@ export function deskRoutes(drover: Drover, desks: Desks): AnyElysia {
 }
 
 async function offer({ downloads }: Desks, request: Request): Promise<unknown> {
-  const model = queryOf(request).get('model') ?? '';
-  if (model === '') throw new Fault('bad_request', 'model is required', { details: { field: 'model' } });
-  return downloads.offer(model, { signal: request.signal });
+  const repository = queryOf(request).get('repository') ?? '';
+  if (repository === '') throw new Fault('bad_request', 'repository is required', { details: { field: 'repository' } });
+  return downloads.offer(repository, { signal: request.signal });
 }
 
 async function search({ downloads }: Desks, request: Request): Promise<unknown> {

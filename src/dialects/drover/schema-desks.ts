@@ -24,7 +24,7 @@ export const PullBody = Type.Object(
     folder: Type.Optional(Type.String({ maxLength: 4096, description: 'One of the models folders.' })),
     token: Type.Optional(Type.String({ maxLength: 512, description: 'For this download alone; never stored.' })),
   },
-  { ...open, examples: [{ reference: '{{repository}}' }] },
+  { ...open, examples: [{ reference: '{{downloadUrl}}' }] },
 );
 
 export const GenerateBody = Type.Object(

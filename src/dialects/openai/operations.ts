@@ -12,7 +12,7 @@ export const SERVER_TAG = 'Server';
 export const described = describer({ tag: OPENAI_TAG, error: answer.errorAnswer });
 
 /** What may go wrong with any request that goes to an engine. */
-const RELAY_ERRORS = [400, 404, 413, 415, 422, 502, 503, 507];
+const RELAY_ERRORS = [404, 422, 502, 503, 507];
 
 interface Relayed {
   readonly paths: readonly string[];
