@@ -92,6 +92,9 @@ export class Fault extends Error {
   }
 }
 
+/** All of them. */
+export const FAULT_KINDS = Object.keys(KINDS) as readonly FaultKind[];
+
 /** HTTP status of a kind. */
 export const statusOf = (kind: FaultKind): number => KINDS[kind].status;
 

@@ -2,12 +2,18 @@
 // core say, no field more and no field less.
 import { expect, test } from 'bun:test';
 import type { Static, TSchema } from '@sinclair/typebox';
+import type { RemovedModel } from '../../src/core/configuration.ts';
+import type { RepositoryOffer } from '../../src/core/download-desk.ts';
 import type { DroverStatus, FitReport, ModelView, UsageTotals } from '../../src/core/drover.ts';
+import type { Regenerated } from '../../src/core/regeneration.ts';
 import type { Instance, Usage, Verdict } from '../../src/core/vocabulary.ts';
 import type * as answer from '../../src/dialects/drover/schema-answers.ts';
+import type * as desks from '../../src/dialects/drover/schema-desks.ts';
 import type { statusToWire } from '../../src/dialects/drover/shape.ts';
 import type { LaunchPlan } from '../../src/engine/command.ts';
 import type { Snapshot } from '../../src/hardware/probe.ts';
+import type { DownloadJob } from '../../src/models/downloads.ts';
+import type { HubHit } from '../../src/models/hub.ts';
 
 /** A type as it comes out of JSON: nothing is read-only. */
 type Plain<T> = T extends string | number | boolean | null | undefined
@@ -30,6 +36,11 @@ test('the schemas say what the types say', () => {
     true satisfies Says<typeof answer.statusAnswer, ReturnType<typeof statusToWire>>,
     true satisfies Says<typeof answer.hardwareAnswer, Snapshot>,
     true satisfies Says<typeof answer.usageAnswer, { models: readonly UsageTotals[]; requests: readonly Usage[] }>,
+    true satisfies Says<typeof desks.offerAnswer, RepositoryOffer>,
+    true satisfies Says<typeof desks.downloadAnswer, DownloadJob>,
+    true satisfies Says<typeof desks.hitsAnswer, { models: readonly HubHit[] }>,
+    true satisfies Says<typeof desks.removedModelAnswer, RemovedModel>,
+    true satisfies Says<typeof desks.generatedAnswer, Regenerated>,
   ];
   expect(says.every((isSame) => isSame)).toBe(true);
 });

@@ -1,17 +1,9 @@
 // What our own API answers: the core's words, every field of them. Bytes, Hz, milliseconds, epoch milliseconds; what is
 // unknown is null. Functions, made when somebody reads the document.
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import type { CacheType } from '../../engine/command.ts';
+import { epochMs, list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
-const list = Type.Array;
-const text = (description?: string) => Type.String(description === undefined ? {} : { description });
-const whole = (description?: string) => Type.Integer(description === undefined ? {} : { description });
-const number = (description?: string) => Type.Number(description === undefined ? {} : { description });
-const yes = (description?: string) => Type.Boolean(description === undefined ? {} : { description });
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
-const epochMs = () => whole('Epoch milliseconds.');
 const bytesByDevice = (description: string) =>
   Type.Record(Type.String(), Type.Number(), { description: `${description} Bytes by device; Host is main memory.` });
 

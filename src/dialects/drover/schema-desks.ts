@@ -1,18 +1,10 @@
 // The shapes of our own API about downloads, repositories and the making of a configuration: bodies that are checked,
 // answers field by field.
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
+import { FAULT_KINDS } from '../../base/fault.ts';
+import { epochMs, list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
 const open = { additionalProperties: true } as const;
-const list = Type.Array;
-const text = (description?: string) => Type.String(description === undefined ? {} : { description });
-const whole = (description?: string) => Type.Integer(description === undefined ? {} : { description });
-const number = (description?: string) => Type.Number(description === undefined ? {} : { description });
-const yes = (description?: string) => Type.Boolean(description === undefined ? {} : { description });
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
-const epochMs = () => whole('Epoch milliseconds.');
-
 export const PullBody = Type.Object(
   {
     reference: Type.String({
@@ -89,7 +81,7 @@ export const downloadAnswer = () =>
       revision: orNull(text()),
       quantization: orNull(text()),
       state: oneOf(['queued', 'downloading', 'paused', 'verifying', 'finished', 'failed', 'cancelled']),
-      failure: orNull(Type.Object({ kind: text(), message: text(), hint: orNull(text()) })),
+      failure: orNull(Type.Object({ kind: oneOf(FAULT_KINDS), message: text(), hint: orNull(text()) })),
       retryAt: orNull(epochMs()),
       doneBytes: number(),
       totalBytes: orNull(number()),
