@@ -12,12 +12,16 @@ await build(hostBinary, null);
 
 const { benchServing } = await import('./serving.ts');
 const { benchAccess } = await import('./access.ts');
+const { benchEvents } = await import('./events.ts');
+const { benchGenerate } = await import('./generate.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
   access: benchAccess,
+  events: benchEvents,
+  generate: benchGenerate,
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
 };
