@@ -53,9 +53,8 @@ export class KeyRing {
     return key;
   }
 
-  /** A key that dies with this process and counts in no list. */
-  createTransient(): string {
-    const key = `dl-${randomBytes(32).toString('base64url')}`;
+  /** A key that dies with this process and counts in no list; `key`: that of the process before us. */
+  createTransient(key = `dl-${randomBytes(32).toString('base64url')}`): string {
     this.#transient.push(hashOf(key));
     return key;
   }

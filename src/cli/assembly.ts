@@ -1,6 +1,6 @@
 // The core put together from the configuration: for a server, which holds the data directory's lock, and for verbs that
 // look for themselves where no server runs.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
@@ -11,13 +11,13 @@ import { writeFileAtomically } from '../base/file.ts';
 import { Log, type LogSink } from '../base/log.ts';
 import { openLogFile } from '../base/log-file.ts';
 import { openStore } from '../base/store.ts';
-import { FileLock } from '../base/sync.ts';
 import { customCommand, wantsPort } from '../config/custom.ts';
 import { environment, loadConfig } from '../config/load.ts';
 import { expandHome, type Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
+import type { Predecessor } from '../core/predecessor.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
@@ -26,8 +26,8 @@ import { createGithubSource } from '../engine/sources/github.ts';
 import { probeHardware } from '../hardware/probe.ts';
 import { knownFolders } from '../models/folders.ts';
 import { LIBRARY_MIGRATIONS, type Library, openLibrary } from '../models/library.ts';
-import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
+import { DataLock } from './data-lock.ts';
 import { VERSION } from './version.ts';
 
 export interface OpenedCore extends AsyncDisposable {
@@ -39,19 +39,29 @@ export interface OpenedCore extends AsyncDisposable {
   readonly engines: Engines;
   readonly choice: EngineChoice;
   readonly library: Library;
+  /** Null unless it holds the data directory's lock. */
+  readonly lock: DataLock | null;
+  readonly records: Reaper | null;
 }
 
 export interface OpenOptions {
   /** True for a server: nobody else may serve from this data directory meanwhile. */
   readonly holdsLock: boolean;
   readonly sink: LogSink | null;
+  /** For a successor: the server before it, which still has children of its own. */
+  readonly predecessor?: Predecessor;
+  /** The number of the last event of the server before it. */
+  readonly startsAfter?: number;
 }
 
 export async function openCore(call: Call, options: OpenOptions): Promise<OpenedCore> {
   const { settings, paths } = call.config;
   const env = environment();
   makeFolders(paths);
-  const lock = options.holdsLock ? takeLock(paths) : null;
+  const { predecessor = null } = options;
+  const take = (): DataLock | Promise<DataLock> =>
+    predecessor === null ? DataLock.take(paths) : DataLock.takeOver(paths);
+  const lock = options.holdsLock ? await take() : null;
   const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
   const log = new Log({
     level: settings.logLevel,
@@ -61,9 +71,13 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     log.warn(`${paths.configFile}:${warning.line}:${warning.column}: ${warning.message}`);
   }
   const records = options.holdsLock ? new Reaper(join(paths.children, 'records'), log.as('engine')) : null;
-  records?.reap();
+  // What is recorded may be the predecessor's, and alive: see `serve-takeover`.
+  if (predecessor === null) records?.reap();
   const store = openStore(paths.store, [...LIBRARY_MIGRATIONS, ...HOUSE_MIGRATIONS, ...KEY_MIGRATIONS]);
-  const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
+  const bus = new Bus<DroverEvent>({
+    isDroppable: (event) => event.type === 'log' || event.type === 'engine.output',
+    startsAfter: options.startsAfter ?? 0,
+  });
   if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
   const probeModel = probeFile(paths);
   const hardware = ({ hasDisks }: { readonly hasDisks: boolean }) =>
@@ -104,6 +118,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     dataFolder: paths.data,
     workingFolder: paths.children,
     records,
+    predecessor,
     log,
     bus,
     store,
@@ -131,6 +146,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     engines,
     choice,
     library,
+    lock,
+    records,
     [Symbol.asyncDispose]: async () => {
       await drover.close({ drainMs: 0 });
       library.close();
@@ -193,21 +210,6 @@ function makeFolders(paths: Paths): void {
       },
     );
   }
-}
-
-function takeLock(paths: Paths): FileLock {
-  const lock = FileLock.tryTake(paths.lock);
-  if (lock !== null) return lock;
-  let holder = '';
-  try {
-    const server = JSON.parse(readFileSync(paths.serverFile, 'utf8')) as ServerFile;
-    holder = ` (process ${server.pid}, ${server.url})`;
-  } catch {
-    // It has not come so far yet.
-  }
-  throw new Fault('already_running', `Another Drover${holder} holds ${paths.data}.`, {
-    hint: 'Use it, stop it, or give this one its own folder with --data-dir.',
-  });
 }
 
 /** The probe model as a file: the engine cannot read what is inside our executable. */

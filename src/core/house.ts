@@ -25,12 +25,17 @@ import type {
   UsageTotals,
 } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
+import { instanceOf, isOfInterest } from './instance-view.ts';
 import { Launcher } from './launcher.ts';
 import { authorization, leaseOf } from './lease.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { type CustomCommands, requireFile } from './loading.ts';
 import type { EngineTarget } from './metrics-engines.ts';
+import type { Predecessor } from './predecessor.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
+import { Retirement } from './retirement.ts';
 import { rulesOf } from './rules.ts';
+import type { ModelRule } from './scheduler-model.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
 import type { DroverEvent, Instance, InstanceState, Usage, Verdict } from './vocabulary.ts';
 
@@ -53,6 +58,8 @@ export interface HouseOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly custom: CustomCommands;
   readonly records: ChildRecords | null;
+  /** The server before this one, after a hard restart. */
+  readonly predecessor: Predecessor | null;
   /** Reads the configuration again; throws `config_invalid`. */
   readonly readSettings: () => {
     readonly settings: Settings;
@@ -72,16 +79,18 @@ export class House implements Drover {
   readonly version: string;
   readonly bus: Bus<DroverEvent>;
   readonly log: Log;
+  readonly lifecycle: Lifecycle;
+  readonly retirement: Retirement;
   readonly #options: HouseOptions;
   readonly #registry: Registry;
   readonly #launcher: Launcher;
   readonly #dispatch: Dispatch;
+  readonly #rule: (modelId: string) => ModelRule;
   readonly #usage = new UsageBook();
   readonly #startedAt = Date.now();
   readonly #lastStates = new Map<string, InstanceState>();
   #settings: Settings;
   #urls: readonly string[] = [];
-  #isClosing = false;
   #servedEngine: string | null = null;
   #isReloading = false;
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
@@ -93,7 +102,11 @@ export class House implements Drover {
     this.version = options.version;
     this.bus = options.bus;
     this.log = options.log;
+    const check = (): void => void options.readSettings();
+    this.lifecycle = new Lifecycle({ bus: this.bus, log: this.log, check, reload: () => this.reload() });
+    this.retirement = new Retirement(this.bus, () => this.#dispatch);
     this.#registry = new Registry(options.library, options.settings, this.#startedAt);
+    this.#rule = this.retirement.rule(rulesOf(() => this.#settings, this.#registry));
     this.#launcher = new Launcher({
       registry: this.#registry,
       choice: options.choice,
@@ -103,7 +116,7 @@ export class House implements Drover {
       environment: options.environment,
       custom: options.custom,
       workingFolder: options.workingFolder,
-      held: () => heldBy(this.#dispatch.instances.holders()),
+      held: () => heldBy([...this.#dispatch.instances.holders(), ...(options.predecessor?.holders() ?? [])]),
       usedPorts: () => this.#dispatch.instances.usedPorts(),
     });
     this.#dispatch = new Dispatch({
@@ -111,13 +124,17 @@ export class House implements Drover {
       log: options.log.as('scheduler'),
       records: options.records,
       queueTimeoutMs: options.settings.queueTimeout * 1000,
-      rule: rulesOf(() => this.#settings, this.#registry),
+      rule: this.#rule,
+      leaving: () => options.predecessor?.leaving() ?? [],
       plan: (modelId, reserved) => this.#launcher.plan(modelId, reserved),
       onMeasured: (modelId, decision, _, reader) => this.#launcher.learn(modelId, decision, reader.result()),
       onChanged: (modelId) => this.#tellChange(modelId),
     });
     options.bus.subscribe(({ event }) => {
       if (event.type === 'library.changed') this.#takeUp(event.added);
+    });
+    options.predecessor?.onChange(() => {
+      this.#launcher.measure().finally(() => this.#dispatch.tickets.refresh());
     });
   }
 
@@ -285,8 +302,7 @@ export class House implements Drover {
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    if (!this.#isClosing) this.bus.emit({ type: 'server.stopping' });
-    this.#isClosing = true;
+    this.retirement.tellStopping();
     const drainMs = options.drainMs ?? this.#settings.drainTimeout * 1000;
     const patience = AbortSignal.timeout(drainMs + LEAVE_MS);
     await untilAborted(this.#dispatch.tickets.close({ drainMs }), patience).catch(() =>
@@ -346,32 +362,15 @@ export class House implements Drover {
     if (speed !== null) this.#dispatch.instances.noteSpeed(usage.modelId, speed);
   }
 
-  /** Null where there is nothing to say: stopped, not pinned, not waited for. */
+  /** Null where there is nothing to say. */
   #instance(modelId: string): Instance | null {
     const instance = this.#describe(modelId);
-    const isOfInterest = instance.state !== 'stopped' || instance.isPinned || instance.requestsQueued > 0;
-    return isOfInterest ? instance : null;
+    return isOfInterest(instance) ? instance : null;
   }
 
   #describe(modelId: string): Instance {
-    const running = this.#dispatch.instances.get(modelId);
-    const view = this.#dispatch.tickets.view(modelId);
-    const { ttlMs } = rulesOf(() => this.#settings, this.#registry)(modelId);
-    return {
-      modelId,
-      state: view.state,
-      since: Math.round(view.since),
-      pid: running?.pid ?? null,
-      portNumber: running?.portNumber ?? null,
-      requestsInFlight: view.requestsInFlight,
-      requestsQueued: view.requestsQueued,
-      isPinned: view.isPinned,
-      lastUsedAt: view.lastUsedAt === null ? null : Math.round(view.lastUsedAt),
-      ttlMs,
-      reservedBytes: view.reserve,
-      verdict: running?.verdict ?? null,
-      failure: view.failure?.message ?? null,
-    };
+    const { instances, tickets } = this.#dispatch;
+    return instanceOf(tickets.view(modelId), instances.get(modelId), this.#rule(modelId));
   }
 
   /** Once per engine: it looks at files. */

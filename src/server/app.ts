@@ -8,6 +8,7 @@ import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/cross
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
+import type { Diversion } from './diversion.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import { pages } from './pages.ts';
 
@@ -18,10 +19,13 @@ export interface AppOptions extends GuardOptions {
   readonly readyWhen?: Promise<unknown>;
   /** Milliseconds after which a streaming request whose model still loads gets headers and comments. Default 15 000. */
   readonly silenceMs?: number;
+  /** Takes all requests once a successor listens; absent: there is never one. */
+  readonly diversion?: Diversion;
 }
 
 export function createApp(drover: Drover, options: AppOptions): AnyElysia {
-  const guard = new Guard(options);
+  const { diversion = null } = options;
+  const guard = new Guard({ ...options, isLeaving: () => diversion?.isOpen === true });
   const upstream = new Upstream();
   const app = new Elysia({
     name: 'drover-server',
@@ -60,7 +64,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
       }),
     )
     .use(droverRoutes(drover))
-    .wrap(guarded(guard, failure, options.readyWhen ?? null));
+    .wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }
 
 const stackOf = (thrown: unknown): string =>
@@ -69,7 +73,12 @@ const stackOf = (thrown: unknown): string =>
 type Fetch = Parameters<Guard['wrap']>[0];
 
 /** Elysia wraps anew for each request; one wrapped handler is enough. */
-function guarded(guard: Guard, failure: Parameters<Guard['wrap']>[1], readyWhen: Promise<unknown> | null) {
+function guarded(
+  guard: Guard,
+  failure: Parameters<Guard['wrap']>[1],
+  readyWhen: Promise<unknown> | null,
+  diversion: Diversion | null,
+) {
   let inner: Fetch | null = null;
   let outer: Fetch | null = null;
   let waiting = readyWhen;
@@ -81,16 +90,15 @@ function guarded(guard: Guard, failure: Parameters<Guard['wrap']>[1], readyWhen:
     if (outer === null || handler !== inner) {
       const answer = handler as Fetch;
       inner = answer;
-      outer = guard.wrap(
-        (request, server) =>
-          waiting === null || pathOf(request) === '/health'
-            ? answer(request, server)
-            : waiting.then(
-                () => answer(request, server),
-                () => answer(request, server),
-              ),
-        failure,
-      );
+      outer = guard.wrap((request, server) => {
+        if (diversion?.isOpen === true) return diversion.answer(request);
+        return waiting === null || pathOf(request) === '/health'
+          ? answer(request, server)
+          : waiting.then(
+              () => answer(request, server),
+              () => answer(request, server),
+            );
+      }, failure);
     }
     return outer;
   };

@@ -15,6 +15,8 @@ export interface GuardOptions {
   /** Asked on every request: a key made meanwhile counts at once. */
   readonly requiresKey: () => boolean;
   readonly acceptsKey: (presented: string) => boolean;
+  /** True when clients should come back on a new connection: a successor listens. Absent: never. */
+  readonly isLeaving?: () => boolean;
 }
 
 /** No answer at all is a request that became a WebSocket. */
@@ -124,6 +126,7 @@ export class Guard {
     if (response === undefined) return response;
     const { headers } = response;
     headers.set('x-request-id', this.#requestId(request));
+    if (this.#options.isLeaving?.() === true) headers.set('connection', 'close');
     if (this.#origins.size > 0) {
       headers.append('vary', 'Origin');
       const origin = request.headers.get('origin');

@@ -4,6 +4,7 @@ import { type AnyElysia, Elysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
+import { describer } from '../described.ts';
 import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
 import {
@@ -16,6 +17,8 @@ import {
   ModelsSchema,
   OpenSchema,
   PinBody,
+  RestartBody,
+  RestartSchema,
   StopBody,
 } from './schema.ts';
 import { statusToWire } from './shape.ts';
@@ -72,6 +75,17 @@ export function droverRoutes(drover: Drover): AnyElysia {
     .post('/reload', async () => ({ touched: await drover.reload() }), {
       parse: 'none',
       detail: described('Read the configuration again', OpenSchema),
+    })
+    .post('/restart', ({ request }) => restart(drover, request), {
+      parse: 'none',
+      detail: describer({ tag: 'Drover', error: ErrorSchema })({
+        summary: 'Restart: read the configuration again, or let a new process take over',
+        description:
+          'Answered before anything happens. Soft: models that are configured as before keep running. Hard: a new process takes the address over without a gap, requests in flight end in the old one, and if the new one does not come up, the old one serves on; the event feed tells (`restart.failed`).',
+        body: { schema: RestartBody, isOptional: true },
+        answer: RestartSchema,
+        errors: [400, 409],
+      }),
     })
     .post('/rescan', ({ request }) => rescan(drover, request), {
       parse: 'none',
@@ -149,6 +163,12 @@ function logs(drover: Drover, request: Request): Response {
 function usage(drover: Drover, request: Request): unknown {
   const limit = countIn(queryOf(request), 'limit', 50, 0, 10_000);
   return { models: drover.usage(), requests: limit === 0 ? [] : drover.requests(limit) };
+}
+
+async function restart(drover: Drover, request: Request): Promise<unknown> {
+  const { hard = false } = await bodyOf(request, RestartBody);
+  await drover.lifecycle.begin({ isHard: hard });
+  return { status: 'restarting', hard };
 }
 
 async function rescan(drover: Drover, request: Request): Promise<unknown> {

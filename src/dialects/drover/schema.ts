@@ -22,6 +22,20 @@ export const PinBody = Type.Object(
   { additionalProperties: true, examples: [{ model: 'qwen3-4b-q4_k_m', pinned: true }] },
 );
 
+export const RestartBody = Type.Object(
+  {
+    hard: Type.Optional(
+      Type.Boolean({ description: 'A new process takes over; absent: the configuration is read again.' }),
+    ),
+  },
+  { additionalProperties: true, examples: [{ hard: false }] },
+);
+
+export const RestartSchema = Type.Object(
+  { status: Type.Literal('restarting'), hard: Type.Boolean() },
+  { examples: [{ status: 'restarting', hard: false }] },
+);
+
 const bytesByDevice = Type.Record(Type.String(), Type.Number(), { description: 'Bytes by device; Host is RAM.' });
 const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const epochMs = Type.Integer({ description: 'Epoch milliseconds.' });
