@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
-const SLOW = /(binary|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*\.test\.ts$/;
+const SLOW = /(binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*\.test\.ts$/;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');

@@ -21,6 +21,7 @@ import { tell } from './terminal.ts';
 
 export const serve: Run = async (call) => {
   const stderrSink: LogSink = (line) => tell(formatLogLine(line));
+  const argv = ownArgv(process.argv, process.execPath, process.execArgv);
   const takeover = Takeover.join(environment());
   const running = await startServer(call, stderrSink, takeover);
   const { core, listener } = running;
@@ -35,7 +36,7 @@ export const serve: Run = async (call) => {
     running,
     listenText: call.config.settings.listen,
     start: () => ({
-      argv: ownArgv(process.argv, process.execPath, process.execArgv),
+      argv,
       environment: environment(),
       mark: String(attendantPid() ?? 0),
     }),

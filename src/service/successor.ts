@@ -22,10 +22,15 @@ export interface SuccessorExit {
 /** Between the request to leave and the force. */
 const LEAVE_MS = 3000;
 
-/** This very program with its words. A compiled one has a path of its own as its first word, where a script has its file's. */
+/**
+ * This very program with its words. A compiled one has a path of its own as its first word, where a script has its file's.
+ * The runtime asks the system for `execPath` when it is first read, and Linux adds a word to it when the file has been
+ * replaced: what lies at the path now is the new version, and that is wanted.
+ */
 export function ownArgv(argv: readonly string[], execPath: string, execArgv: readonly string[]): string[] {
   const isCompiled = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/i.test(argv[1] ?? '');
-  return [execPath, ...execArgv, ...argv.slice(isCompiled ? 2 : 1)];
+  const program = execPath.replace(/ \(deleted\)$/, '');
+  return [program, ...execArgv, ...argv.slice(isCompiled ? 2 : 1)];
 }
 
 export class Successor {
@@ -57,9 +62,18 @@ export class Successor {
     });
   }
 
-  /** Throws what the system said when the program cannot be started. */
+  /** Throws `unavailable` with what the system said when the program cannot be started. */
   static start(options: SuccessorOptions): Successor {
-    return new Successor(options);
+    try {
+      return new Successor(options);
+    } catch (thrown) {
+      const message = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new Fault('unavailable', `The successor could not be started: ${message}`, {
+        hint: `Look at ${options.argv[0]}.`,
+        blame: 'machine',
+        cause: thrown,
+      });
+    }
   }
 
   /** What it says next. Rejects with a Fault when it ends, says that it failed, or says nothing for so long; and with the signal's reason. */
