@@ -14,15 +14,11 @@ export interface HandoverOptions {
   /** The setting `listen`, as it was read at the start. */
   readonly listenText: string;
   readonly start: () => Omit<SuccessorOptions, 'descriptor'>;
-  /** False: the address is given up and bound anew even where the socket could be handed over. */
-  readonly mayPassSocket?: boolean;
   /** False while the server before this one has not ended. */
   readonly isAlone: () => boolean;
   /** The successor serves and nothing is left to do here. */
   readonly onOver: () => void;
   readonly onShutDown: (why: string) => void;
-  readonly prepareMs?: number;
-  readonly listenMs?: number;
 }
 
 /** How long a successor may take to read its configuration. */
@@ -61,15 +57,16 @@ export class Handover implements LifecycleActs {
   }
 
   async handOver(): Promise<void> {
-    const { running, start, isAlone, mayPassSocket = true } = this.#options;
+    const { running, start, isAlone } = this.#options;
     const { core, listener } = running;
-    if (this.#phase !== 'serving' || this.#abort.signal.aborted) throw busyFault('Another restart is under way.');
+    if (this.#abort.signal.aborted) throw new Fault('unavailable', 'Drover is stopping.');
+    if (this.#phase !== 'serving') throw busyFault('Another restart is under way.');
     if (!isAlone()) throw busyFault('The server before this one has not ended all its requests yet.');
     this.#phase = 'preparing';
     try {
       await core.lock?.beginHandover();
       this.#abort.signal.throwIfAborted();
-      this.#successor = Successor.start({ ...start(), descriptor: mayPassSocket ? listener.descriptor() : null });
+      this.#successor = Successor.start({ ...start(), descriptor: listener.descriptor() });
     } catch (thrown) {
       core.lock?.endHandover();
       this.#phase = 'serving';
@@ -101,10 +98,10 @@ export class Handover implements LifecycleActs {
 
   /** Resolves with its address once it listens. */
   async #bringUp(successor: Successor): Promise<string> {
-    const { running, listenText, prepareMs = PREPARE_MS, listenMs = LISTEN_MS } = this.#options;
+    const { running, listenText } = this.#options;
     const { core, listener, server } = running;
     const { signal } = this.#abort;
-    for (;;) if ((await successor.next(prepareMs, signal)).type === 'prepared') break;
+    for (;;) if ((await successor.next(PREPARE_MS, signal)).type === 'prepared') break;
     core.log.debug('the successor is prepared');
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PAUSE_MS)]);
     await untilAborted(core.drover.lifecycle.pauseExclusives(), patience);
@@ -118,7 +115,7 @@ export class Handover implements LifecycleActs {
       holdings: this.#holdings(),
     };
     successor.send(go);
-    const until = performance.now() + listenMs;
+    const until = performance.now() + LISTEN_MS;
     for (;;) {
       const message = await successor.next(Math.max(0, until - performance.now()), signal);
       if (message.type === 'listening') return message.url;

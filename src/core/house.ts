@@ -134,7 +134,8 @@ export class House implements Drover {
       if (event.type === 'library.changed') this.#takeUp(event.added);
     });
     options.predecessor?.onChange(() => {
-      this.#launcher.measure().finally(() => this.#dispatch.tickets.refresh());
+      const looked = this.#launcher.measure().catch(() => undefined);
+      void looked.then(() => this.#dispatch.tickets.refresh());
     });
   }
 

@@ -30,14 +30,14 @@ export class Reaper implements ChildRecords {
     this.#folder = folder;
     this.#log = log;
     this.#identity = identityOf(folder);
-    this.marker = { [MARKER_NAME]: `${this.#identity}:${process.pid}` };
+    // No two alike: process numbers are given out again, in a container the same ones each time.
+    this.marker = { [MARKER_NAME]: `${this.#identity}:${process.pid}.${randomBytes(6).toString('hex')}` };
   }
 
   /** Ends what an earlier Drover left behind, and leaves alone what this one has started. */
   reap(): readonly number[] {
     const ended = new Set<number>();
-    // A mark ends with the byte that ends it in an environment: 12 is not 123.
-    const own = new Set([...this.#children, ...markedProcesses(`${this.marker[MARKER_NAME]}\0`)]);
+    const own = new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')]);
     for (const file of readdirSync(this.#folder)) {
       if (!/^\d+\.json$/.test(file)) continue;
       if (own.has(Number.parseInt(file, 10))) continue;
