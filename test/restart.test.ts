@@ -310,10 +310,15 @@ describe('what was begun', () => {
     const answer = post(url, 'two').finally(() => {
       isAnswered = true;
     });
-    const isQueued = async (): Promise<boolean> =>
-      (await instances(url)).some((instance) => isModel(instance, 'two') && instance.requestsQueued === 1);
-    while (!(await isQueued())) await Bun.sleep(3);
+    const feed = await fetch(`${url}/drover/events?after=0`);
+    const events = feed.body?.getReader();
+    let told = '';
+    while (!told.includes('"waitingFor":"one')) told += new TextDecoder().decode((await events?.read())?.value);
+    expect(told).toContain('"modelId":"two","position":1,"waitingFor":"one (before the restart)"');
+    await events?.cancel();
     for (let part = 0; part < 50; part += 1) await reader?.read();
+    const waiting = (await instances(url)).find((instance) => isModel(instance, 'two'));
+    expect(waiting).toMatchObject({ state: 'stopped', pid: null, requestsQueued: 1 });
     expect(isAnswered).toBe(false);
     expect(isGone(busy)).toBe(false);
     left.abort();
