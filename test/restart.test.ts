@@ -546,12 +546,29 @@ describe('SIGTERM during a handover', () => {
     replaceBy(binary, fakeSuccessor('hangs'));
     expect(await line.ask()).toBe(200);
     const hanging = Number(/a successor is started\s+pid=(\d+)/.exec(line.first.log())?.[1]);
+    await line.until(/^hanging$/m);
     line.first.kill('SIGTERM');
     expect(await line.first.exited).toBe(0);
     expect(isGone(hanging)).toBe(true);
     expect(listeners(line.port)).toEqual([]);
     await using fresh = await startDrover({ dataFolder: line.first.dataFolder });
     expect((await fresh.request('/health')).status).toBe(200);
+  });
+
+  test('twice ends both at once, and the successor does not take it for a death', async () => {
+    using program = temporaryFolder('restart-force');
+    const binary = ownBinary(program.path);
+    await using line = await startLine({ binary });
+    replaceBy(binary, fakeSuccessor('hangs'));
+    expect(await line.ask()).toBe(200);
+    const hanging = Number(/a successor is started\s+pid=(\d+)/.exec(line.first.log())?.[1]);
+    await line.until(/^hanging$/m);
+    line.first.kill('SIGTERM');
+    await line.until(/stopping.*SIGTERM/);
+    line.first.kill('SIGTERM');
+    expect(await line.first.exited).toBe(130);
+    await untilGone(hanging, 1000);
+    expect(listeners(line.port)).toEqual([]);
   });
 
   test('while the old one drains ends both, and lets what runs finish', async () => {

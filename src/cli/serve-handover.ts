@@ -87,6 +87,11 @@ export class Handover implements LifecycleActs {
     if (this.#phase === 'preparing') await this.#work;
   }
 
+  /** We end at once: a successor that does not serve yet would take our end for a death, and serve. */
+  forceEnd(): void {
+    if (this.#phase === 'preparing') this.#successor?.signal('SIGKILL');
+  }
+
   async #run(successor: Successor): Promise<void> {
     try {
       const url = await this.#bringUp(successor);

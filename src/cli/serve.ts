@@ -55,7 +55,10 @@ export const serve: Run = async (call) => {
     hasTerminal,
     hasForwarder: () => takeover !== null && (!takeover.isGone || takeover.attendantPid !== null),
     onStop: stop,
-    onForce: () => void drover.stopAll({ force: true }).finally(() => process.exit(130)),
+    onForce: () => {
+      handover.forceEnd();
+      void drover.stopAll({ force: true }).finally(() => process.exit(130));
+    },
     onHangUp: () => void reload(core, 'SIGHUP'),
     isAttending: () => isAttending,
     heir: () => (handover.isLeaving ? (readServerFile(core.paths.serverFile)?.pid ?? null) : null),
