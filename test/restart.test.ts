@@ -539,10 +539,10 @@ describe('a successor that does not come up', () => {
 });
 
 describe('SIGTERM during a handover', () => {
-  test('before the successor serves ends both', async () => {
+  test.each(['', 'f00d'])('before the successor serves ends both (INVOCATION_ID=%p)', async (id) => {
     using program = temporaryFolder('restart-term');
     const binary = ownBinary(program.path);
-    await using line = await startLine({ binary });
+    await using line = await startLine({ binary, environment: { INVOCATION_ID: id } });
     replaceBy(binary, fakeSuccessor('hangs'));
     expect(await line.ask()).toBe(200);
     const hanging = Number(/a successor is started\s+pid=(\d+)/.exec(line.first.log())?.[1]);

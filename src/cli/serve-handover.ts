@@ -81,10 +81,15 @@ export class Handover implements LifecycleActs {
     this.#options.onShutDown(why);
   }
 
-  /** We are to end: a successor that does not serve yet ends first. No restart begins any more. */
-  async abort(): Promise<void> {
+  /**
+   * We are to end. A successor that does not serve yet ends first, and no restart begins any more. True: one serves, so
+   * that we are leaving already; whatever becomes of it, we do not come back.
+   */
+  async abort(): Promise<boolean> {
     this.#abort.abort(new Fault('cancelled', 'Drover was stopped meanwhile.'));
+    if (this.isLeaving) return true;
     if (this.#phase === 'preparing') await this.#work;
+    return false;
   }
 
   /** We end at once: a successor that does not serve yet would take our end for a death, and serve. */
@@ -137,6 +142,8 @@ export class Handover implements LifecycleActs {
   async #leave(successor: Successor, url: string): Promise<void> {
     const { running, onOver } = this.#options;
     const { core, diversion, listener } = running;
+    // Asked to end at the very moment: it ends too, since nobody has told it to.
+    this.#abort.signal.throwIfAborted();
     this.#phase = 'leaving';
     core.lock?.endHandover();
     core.log.info('a successor serves; what was begun here ends here', { pid: successor.pid, url });
@@ -155,7 +162,7 @@ export class Handover implements LifecycleActs {
     const lost = new AbortController();
     try {
       const ended = await Promise.race([this.#drained(lost.signal), successor.exited]);
-      if (ended !== undefined && !isMeant(ended)) {
+      if (ended !== undefined && !isMeant(ended) && !this.#abort.signal.aborted) {
         throw new Fault('unavailable', `The successor ended ${exitWords(ended)}.`);
       }
     } finally {
@@ -174,11 +181,13 @@ export class Handover implements LifecycleActs {
 
   /** As if nothing had happened. */
   async #stay(successor: Successor, fault: Fault): Promise<void> {
-    const { running } = this.#options;
+    const { running, onOver } = this.#options;
     const { core, diversion } = running;
     await successor.end();
     if (this.#abort.signal.aborted) {
+      this.#successor = null;
       this.#phase = 'over';
+      onOver();
       return;
     }
     const hasLock = (await core.lock?.takeBack()) ?? true;

@@ -136,7 +136,6 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
     running.writeServerFile();
     drover.setUrls(listener.urls);
     log.info('listening', { url: listener.urls[0] ?? '' });
-    takeover?.listening(server.url);
     return running;
   } catch (thrown) {
     await core[Symbol.asyncDispose]();

@@ -45,11 +45,15 @@ export const serve: Run = async (call) => {
     onShutDown: (why) => stop(why),
   });
   const stop = (why: string): void => {
+    core.log.debug('asked to end', { why });
     // Once a successor serves, the drain is under way already and ends by itself.
-    if (!handover.isLeaving) void handover.abort().finally(() => ended.open());
-    else core.log.debug('already leaving', { why });
+    void handover.abort().then((isLeaving) => {
+      if (!isLeaving) ended.open();
+    });
   };
   drover.lifecycle.install(handover);
+  // Two that look at the folders would both write down what they found.
+  drover.lifecycle.exclusive({ pause: () => core.library.unwatch(), resume: () => core.library.watch() });
   handleSignals({
     log: core.log,
     hasTerminal,
@@ -63,6 +67,8 @@ export const serve: Run = async (call) => {
     isAttending: () => isAttending,
     heir: () => (handover.isLeaving ? (readServerFile(core.paths.serverFile)?.pid ?? null) : null),
   });
+  // Not before signals end us in good order: the server before us may hand one on at once.
+  takeover?.listening(running.server.url);
   const stopWatching = watchConfig(core, () => !handover.isLeaving);
   announce(core, listener.urls);
   // What can wait has waited until now: the first request may already be here.

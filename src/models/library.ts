@@ -107,6 +107,8 @@ export interface Library {
   }): Promise<ScanSummary>;
   /** From now on changes on disk are noticed; what cannot be watched is said in the log. */
   watch(): void;
+  /** From now on they are not, until `watch` is called again; what a look was about to do is dropped. */
+  unwatch(): void;
   close(): void;
 }
 

@@ -17,7 +17,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
-const bytes = Type.Number({ minimum: 0 });
+const bytes = Type.Number();
 const Holding = Type.Object({
   modelId: Type.String(),
   pid: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),

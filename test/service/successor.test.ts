@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { join } from 'node:path';
+import { isAwaited } from '../../src/service/attendant.ts';
 import { readFromPredecessor, readFromSuccessor } from '../../src/service/handover-messages.ts';
 import { ownArgv, Successor } from '../../src/service/successor.ts';
 import { Takeover } from '../../src/service/takeover.ts';
@@ -63,6 +64,14 @@ test('a program that is not there is told as what it is', () => {
   expect(() => Successor.start({ argv, environment: {}, mark: '0', descriptor: null })).toThrow(
     'The successor could not be started',
   );
+});
+
+test('who is waited for: at a terminal, by a service manager', () => {
+  expect(isAwaited({}, true)).toBe(true);
+  expect(isAwaited({ INVOCATION_ID: 'f00d' }, false)).toBe(true);
+  expect(isAwaited({ SUPERVISOR_ENABLED: '1' }, false)).toBe(true);
+  // Our parent is the one that runs the tests.
+  if (process.ppid !== 1 && process.pid !== 1) expect(isAwaited({ INVOCATION_ID: '' }, false)).toBe(false);
 });
 
 test('what is not understood is left out', () => {
