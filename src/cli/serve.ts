@@ -29,8 +29,8 @@ export const serve: Run = async (call) => {
   const ended = new Latch();
   let isAttending = false;
   const hasTerminal = process.stdin.isTTY === true || process.stderr.isTTY === true;
-  // Asked at the start: who becomes an orphan later is nobody's concern.
-  const isOursToAttend = isAwaited(environment(), hasTerminal);
+  // Asked at the start: who becomes an orphan later is nobody's concern. A successor's line has its attendant, or needs none.
+  const isOursToAttend = takeover === null && isAwaited(environment(), hasTerminal);
   const attendantPid = (): number | null => takeover?.attendantPid ?? (isOursToAttend ? process.pid : null);
   const handover = new Handover({
     running,
