@@ -165,9 +165,8 @@ export class KeyRing {
     this.#load();
   }
 
-  /** An admin's key that dies with this process and counts in no list. */
-  createTransient(): string {
-    const key = randomKey('dl');
+  /** An admin's key that dies with this process and counts in no list; `key`: that of the process before us. */
+  createTransient(key = randomKey('dl')): string {
     const hash = hashOf(key);
     const identity: Identity = { name: 'command line', kind: 'transient', scopes: ['admin'] };
     this.#transient.set(digestOf(hash), { hash, identity });

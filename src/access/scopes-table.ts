@@ -67,7 +67,12 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('config_write', 'DELETE', ['/api/config/folders', '/api/config/models/*']),
 
   // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
-  ...rows('admin', 'POST', ['/api/settings/system', '/api/server/restart', '/api/server/restart/hard']),
+  ...rows('admin', 'POST', [
+    '/api/settings/system',
+    '/api/server/restart',
+    '/api/server/restart/hard',
+    '/drover/restart',
+  ]),
   ...rows('admin', 'POST', ['/api/binary/update', '/api/binary/update/force']),
   ...rows('admin', 'GET', ['/drover/logs', '/drover/events', '/logs', '/logs/stream', '/logs/stream/*']),
 ];

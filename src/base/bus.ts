@@ -10,6 +10,8 @@ export interface Told<E> {
 }
 
 export interface BusOptions<E> {
+  /** The sequence before the first event; greater than 0 where readers come over from another bus. */
+  readonly startsAfter?: number;
   /** How many events are kept for replay, droppable ones and the others each: a chatty log must not push the news out. */
   readonly historySize?: number;
   /** How many events one slow reader may owe before droppable ones go. */
@@ -34,6 +36,7 @@ export class Bus<E extends { readonly type: string }> {
   #sequence = 0;
 
   constructor(options: BusOptions<E> = {}) {
+    this.#sequence = options.startsAfter ?? 0;
     this.#historySize = options.historySize ?? 512;
     this.#queueSize = options.queueSize ?? 1024;
     this.#isDroppable = options.isDroppable ?? (() => false);

@@ -1,6 +1,6 @@
 // The core put together from the configuration: for a server, which holds the data directory's lock, and for verbs that
 // look for themselves where no server runs.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
@@ -11,7 +11,6 @@ import { expandHome, writeFileAtomically } from '../base/file.ts';
 import { Log, type LogSink } from '../base/log.ts';
 import { openLogFile } from '../base/log-file.ts';
 import { openStore } from '../base/store.ts';
-import { FileLock } from '../base/sync.ts';
 import { customCommand, wantsPort } from '../config/custom.ts';
 import { environment, loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
@@ -20,6 +19,7 @@ import type { Desks } from '../core/desks.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
 import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
+import type { Predecessor } from '../core/predecessor.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
@@ -30,8 +30,8 @@ import { DOWNLOADS_MIGRATION } from '../models/downloads.ts';
 import { FolderBook } from '../models/folder-book.ts';
 import { knownFolders } from '../models/folders.ts';
 import { LIBRARY_MIGRATIONS, type Library, openLibrary } from '../models/library.ts';
-import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
+import { DataLock } from './data-lock.ts';
 import { downloadFolderOf, makeDesks } from './desks.ts';
 import { VERSION } from './version.ts';
 
@@ -56,12 +56,19 @@ export interface OpenedCore extends AsyncDisposable {
   readonly library: Library;
   /** Of a server; null where a verb looks for itself. */
   readonly desks: Desks | null;
+  /** Null unless it holds the data directory's lock. */
+  readonly lock: DataLock | null;
+  readonly records: Reaper | null;
 }
 
 export interface OpenOptions {
   /** True for a server: nobody else may serve from this data directory meanwhile. */
   readonly holdsLock: boolean;
   readonly sink: LogSink | null;
+  /** For a successor: the server before it, which still has children of its own. */
+  readonly predecessor?: Predecessor;
+  /** The number of the last event of the server before it. */
+  readonly startsAfter?: number;
 }
 
 export async function openCore(call: Call, options: OpenOptions): Promise<OpenedCore> {
@@ -69,7 +76,10 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const env = environment();
   let current = settings;
   makeFolders(paths);
-  const lock = options.holdsLock ? takeLock(paths) : null;
+  const { predecessor = null } = options;
+  const take = (): DataLock | Promise<DataLock> =>
+    predecessor === null ? DataLock.take(paths) : DataLock.takeOver(paths);
+  const lock = options.holdsLock ? await take() : null;
   const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
   const log = new Log({
     level: settings.logLevel,
@@ -79,9 +89,13 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     log.warn(`${paths.configFile}:${warning.line}:${warning.column}: ${warning.message}`);
   }
   const records = options.holdsLock ? new Reaper(join(paths.children, 'records'), log.as('engine')) : null;
-  records?.reap();
+  // What is recorded may be the predecessor's, and alive: see `serve-takeover`.
+  if (predecessor === null) records?.reap();
   const store = openStore(paths.store, MIGRATIONS);
-  const bus = new Bus<DroverEvent>({ isDroppable: (event) => event.type === 'log' || event.type === 'engine.output' });
+  const bus = new Bus<DroverEvent>({
+    isDroppable: (event) => event.type === 'log' || event.type === 'engine.output',
+    startsAfter: options.startsAfter ?? 0,
+  });
   if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
   const probeModel = probeFile(paths);
   const isWindows = isWindowsPath(paths.data);
@@ -129,6 +143,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     dataFolder: paths.data,
     workingFolder: paths.children,
     records,
+    predecessor,
     log,
     bus,
     store,
@@ -163,6 +178,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     engines,
     choice,
     library,
+    lock,
+    records,
     [Symbol.asyncDispose]: async () => {
       await desks?.downloads.close();
       await drover.close({ drainMs: 0 });
@@ -231,21 +248,6 @@ function makeFolders(paths: Paths): void {
       },
     );
   }
-}
-
-function takeLock(paths: Paths): FileLock {
-  const lock = FileLock.tryTake(paths.lock);
-  if (lock !== null) return lock;
-  let holder = '';
-  try {
-    const server = JSON.parse(readFileSync(paths.serverFile, 'utf8')) as ServerFile;
-    holder = ` (process ${server.pid}, ${server.url})`;
-  } catch {
-    // It has not come so far yet.
-  }
-  throw new Fault('already_running', `Another Drover${holder} holds ${paths.data}.`, {
-    hint: 'Use it, stop it, or give this one its own folder with --data-dir.',
-  });
 }
 
 /** The probe model as a file: the engine cannot read what is inside our executable. */

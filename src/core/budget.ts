@@ -32,10 +32,13 @@ export interface Held {
   readonly perhaps: Bytes;
 }
 
+/** Bytes of one device that a child was planned to take. */
+export type HeldTake = Pick<DeviceTake, 'device' | 'kvBytes' | 'computeBytes' | 'totalBytes'>;
+
 /** A child as the sum sees it. */
 export interface Holder {
   readonly isAtRest: boolean;
-  readonly takes: readonly DeviceTake[];
+  readonly takes: readonly HeldTake[];
   /** Main memory of its own, mapped files left out; null where the system does not tell. */
   readonly privateBytes: number | null;
 }

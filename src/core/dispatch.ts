@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { ReadyEngine } from '../engine/process.ts';
 import { Instances, type InstancesOptions, type LoadDecision } from './instances.ts';
 import type { ModelRule } from './scheduler-model.ts';
-import type { Plan, Reservations } from './scheduler-policy.ts';
+import type { Loaded, Plan, Reservations } from './scheduler-policy.ts';
 import { Tickets, type WaitOptions } from './tickets.ts';
 import type { DroverEvent } from './vocabulary.ts';
 
@@ -20,6 +20,8 @@ export interface DispatchOptions {
   readonly onMeasured: InstancesOptions['onMeasured'];
   readonly queueTimeoutMs: number;
   readonly rule: (modelId: string) => ModelRule;
+  /** What others hold and are about to give back. */
+  readonly leaving: () => readonly Loaded[];
   /** How a model would be launched beside what is reserved. Pure and quick. */
   readonly plan: (modelId: string, reserved: Reservations) => Plan<Launch>;
   /** Told when a model's state may look different. */
@@ -55,6 +57,7 @@ export class Dispatch {
     this.tickets = new Tickets<Launch>({
       plan: options.plan,
       rule: options.rule,
+      leaving: options.leaving,
       queueTimeoutMs: options.queueTimeoutMs,
       acts: {
         start: (modelId, plan) => void this.#start(modelId, plan.launch),

@@ -147,6 +147,15 @@ export class DownloadDesk {
     this.#downloads.wake();
   }
 
+  /** Another process goes on with the downloads, until `goOn`. */
+  rest(): Promise<void> {
+    return this.#downloads.rest();
+  }
+
+  goOn(): void {
+    this.#downloads.goOn();
+  }
+
   /** Stops promptly; what was running goes on at the next start. */
   close(): Promise<void> {
     return this.#downloads.close();

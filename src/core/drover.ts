@@ -5,6 +5,7 @@ import type { EngineBuild } from '../engine/build.ts';
 import type { LaunchPlan } from '../engine/command.ts';
 import type { ModelFacts, ModelKind } from '../gguf/facts.ts';
 import type { Snapshot } from '../hardware/probe.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
 
 /** A model as everybody may see it: from the library, from the configuration, or both. */
@@ -116,6 +117,8 @@ export interface Drover {
   readonly version: string;
   readonly bus: Bus<DroverEvent>;
   readonly log: Log;
+  /** Restarts and the end of the server as a whole. */
+  readonly lifecycle: Lifecycle;
 
   models(): readonly ModelView[];
   /** By id or alias; throws `not_found` with `details.nearNames`. A null name: the only or default model, else `bad_request`. */

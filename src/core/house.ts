@@ -29,11 +29,14 @@ import type { EngineChoice } from './engine-choice.ts';
 import { InstanceViews } from './instance-views.ts';
 import { Launcher } from './launcher.ts';
 import { authorization, leaseOf } from './lease.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { type CustomCommands, requireFile } from './loading.ts';
 import type { EngineTarget } from './metrics-engines.ts';
 import type { EntryContext, EntryWishes } from './model-entries.ts';
+import type { Predecessor } from './predecessor.ts';
 import { type RegisteredModel, Registry } from './registry.ts';
 import { Replacement } from './replacement.ts';
+import { Retirement } from './retirement.ts';
 import { rulesOf } from './rules.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
 import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
@@ -57,6 +60,8 @@ export interface HouseOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly custom: CustomCommands;
   readonly records: ChildRecords | null;
+  /** The server before this one, after a hard restart. */
+  readonly predecessor: Predecessor | null;
   /** Reads the configuration again; throws `config_invalid`. */
   readonly readSettings: () => {
     readonly settings: Settings;
@@ -78,6 +83,8 @@ export class House implements Drover {
   readonly version: string;
   readonly bus: Bus<DroverEvent>;
   readonly log: Log;
+  readonly lifecycle: Lifecycle;
+  readonly retirement: Retirement;
   readonly #options: HouseOptions;
   readonly #registry: Registry;
   readonly #launcher: Launcher;
@@ -88,7 +95,6 @@ export class House implements Drover {
   readonly #startedAt = Date.now();
   #settings: Settings;
   #urls: readonly string[] = [];
-  #isClosing = false;
   #servedEngine: string | null = null;
   #isReloading = false;
   /** Opens when the models have been looked for once: before that nobody can say that there is no such model. */
@@ -100,6 +106,9 @@ export class House implements Drover {
     this.version = options.version;
     this.bus = options.bus;
     this.log = options.log;
+    const check = (): void => void options.readSettings();
+    this.lifecycle = new Lifecycle({ bus: this.bus, log: this.log, check, reload: () => this.reload() });
+    this.retirement = new Retirement(this.bus, () => this.#dispatch);
     this.#registry = new Registry(options.library, options.settings, this.#startedAt);
     this.#launcher = new Launcher({
       registry: this.#registry,
@@ -110,16 +119,17 @@ export class House implements Drover {
       environment: options.environment,
       custom: options.custom,
       workingFolder: options.workingFolder,
-      held: () => heldBy(this.#dispatch.instances.holders()),
+      held: () => heldBy([...this.#dispatch.instances.holders(), ...(options.predecessor?.holders() ?? [])]),
       usedPorts: () => this.#dispatch.instances.usedPorts(),
     });
-    const rule = rulesOf(() => this.#settings, this.#registry);
+    const rule = this.retirement.rule(rulesOf(() => this.#settings, this.#registry));
     this.#dispatch = new Dispatch({
       bus: options.bus,
       log: options.log.as('scheduler'),
       records: options.records,
       queueTimeoutMs: options.settings.queueTimeout * 1000,
       rule,
+      leaving: () => options.predecessor?.leaving() ?? [],
       plan: (modelId, reserved) => this.#launcher.plan(modelId, reserved),
       onMeasured: (modelId, decision, _, reader) => this.#launcher.learn(modelId, decision, reader.result()),
       onChanged: (modelId) => this.#views.tellChange(modelId),
@@ -129,6 +139,10 @@ export class House implements Drover {
     this.#replacement = new Replacement(this.#dispatch, this.#launcher, this.#registry, drainMs);
     options.bus.subscribe(({ event }) => {
       if (event.type === 'library.changed') this.#takeUp(event.added);
+    });
+    options.predecessor?.onChange(() => {
+      const looked = this.#launcher.measure().catch(() => undefined);
+      void looked.then(() => this.#dispatch.tickets.refresh());
     });
   }
 
@@ -317,8 +331,7 @@ export class House implements Drover {
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    if (!this.#isClosing) this.bus.emit({ type: 'server.stopping' });
-    this.#isClosing = true;
+    this.retirement.tellStopping();
     const drainMs = options.drainMs ?? this.#settings.drainTimeout * 1000;
     const patience = AbortSignal.timeout(drainMs + LEAVE_MS);
     await untilAborted(this.#dispatch.tickets.close({ drainMs }), patience).catch(() =>

@@ -16,13 +16,15 @@ import {
   type UnloadOptions,
   viewOf,
 } from './scheduler-model.ts';
-import { choose, type Planner, type Reserve } from './scheduler-policy.ts';
+import { choose, type Loaded, type Planner, type Reserve } from './scheduler-policy.ts';
 import { closingFault, crowdFault, lateFault, unloadedFault } from './scheduler-refusals.ts';
 
 export interface SchedulerOptions<L> {
   readonly effects: Effects<L>;
   readonly plan: Planner<L>;
   readonly rule: (modelId: string) => ModelRule;
+  /** What others hold and are about to give back. */
+  readonly leaving?: (() => readonly Loaded[]) | undefined;
   readonly queueTimeoutMs: number;
   /** A request that waited so long for a busy model's room lets that model take no later requests. */
   readonly patienceMs?: number;
@@ -178,12 +180,13 @@ export class Scheduler<L> {
   }
 
   view(modelId: string): ModelView {
-    return this.#viewOf(this.#model(modelId));
+    const model = this.#model(modelId);
+    return viewOf(model, this.#queue.of(model.id).length);
   }
 
   /** Every model that was ever asked for. */
   views(): readonly ModelView[] {
-    return [...this.#models.values()].map((model) => this.#viewOf(model));
+    return [...this.#models.values()].map((model) => viewOf(model, this.#queue.of(model.id).length));
   }
 
   /** What is held now, by model. */
@@ -261,7 +264,8 @@ export class Scheduler<L> {
       group: this.#rule(model.id).group,
       loaded: this.#holders()
         .filter((other) => other !== model)
-        .map((other) => loadedOf(other, this.#rule(other.id))),
+        .map((other) => loadedOf(other, this.#rule(other.id)))
+        .concat(this.#options.leaving?.() ?? []),
       claims: pass.claims,
       mayEvict: ticket.mayEvict,
     });
@@ -294,7 +298,7 @@ export class Scheduler<L> {
   /** Room that is being made is kept; room of busy models is asked for only after a while. */
   #mayClaim(ticket: Ticket, blockers: readonly string[], now: number): boolean {
     if (now >= ticket.arrivedAt + this.#patienceMs) return true;
-    return blockers.length > 0 && blockers.every((id) => this.#model(id).state === 'stopping');
+    return blockers.length > 0 && blockers.every((id) => (this.#models.get(id)?.state ?? 'stopping') === 'stopping');
   }
 
   /** What has just been loaded serves for a while before it drains: a swap must be worth its cost. */
@@ -334,10 +338,6 @@ export class Scheduler<L> {
 
   #rule(modelId: string): ModelRule {
     return this.#options.rule(modelId);
-  }
-
-  #viewOf(model: Model): ModelView {
-    return viewOf(model, this.#queue.of(model.id).length);
   }
 
   get #patienceMs(): number {

@@ -96,4 +96,8 @@ export type DroverEvent =
       readonly line: string;
     }
   | { readonly type: 'log'; readonly line: LogLine }
+  /** A successor is on its way; either `server.stopping` or `restart.failed` follows. */
+  | { readonly type: 'restart.started' }
+  /** The successor did not come up, or did not last: this server serves on. */
+  | { readonly type: 'restart.failed'; readonly message: string }
   | { readonly type: 'server.stopping' };

@@ -5,8 +5,11 @@ import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { writeFileAtomically } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
+import { pause } from '../base/sync.ts';
 import type { ChildRecords } from './process.ts';
 import { killProcess, MARKER_NAME, markedProcesses, startKeyOf } from './process-table.ts';
+
+const POLL_MS = 20;
 
 interface ChildRecord {
   readonly pid: number;
@@ -27,14 +30,17 @@ export class Reaper implements ChildRecords {
     this.#folder = folder;
     this.#log = log;
     this.#identity = identityOf(folder);
-    this.marker = { [MARKER_NAME]: `${this.#identity}:${process.pid}` };
+    // No two alike: process numbers are given out again, in a container the same ones each time.
+    this.marker = { [MARKER_NAME]: `${this.#identity}:${process.pid}.${randomBytes(6).toString('hex')}` };
   }
 
-  /** Ends what an earlier Drover left behind. Before the first start of a child: it ends every marked process. */
+  /** Ends what an earlier Drover left behind, and leaves alone what this one has started. */
   reap(): readonly number[] {
     const ended = new Set<number>();
+    const own = new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')]);
     for (const file of readdirSync(this.#folder)) {
       if (!/^\d+\.json$/.test(file)) continue;
+      if (own.has(Number.parseInt(file, 10))) continue;
       const path = join(this.#folder, file);
       const record = readRecord(path);
       if (record !== null && startKeyOf(record.pid) === record.startKey) {
@@ -46,12 +52,22 @@ export class Reaper implements ChildRecords {
     }
     // What a child forked into a group of its own has no record, but carries the mark.
     for (const pid of markedProcesses(`${this.#identity}:`)) {
-      if (ended.has(pid)) continue;
+      if (ended.has(pid) || own.has(pid)) continue;
       this.#log.warn('ended a process that an earlier run left behind', { pid });
       killProcess(pid);
       ended.add(pid);
     }
     return [...ended];
+  }
+
+  /** The same, and waits until what it ended is gone, `waitMs` at most. */
+  async reapFully(waitMs: number): Promise<void> {
+    const until = performance.now() + waitMs;
+    let ended = this.reap();
+    while (ended.length > 0 && performance.now() < until) {
+      await pause(POLL_MS);
+      ended = ended.filter((pid) => startKeyOf(pid) !== null);
+    }
   }
 
   record(pid: number, name: string): void {

@@ -19,22 +19,24 @@ const WAKE_EVERY_MS = 60_000;
 export class DownloadQueue implements Downloads {
   readonly #options: DownloadsOptions;
   readonly #endpoint: string;
-  readonly #book = new JobBook();
+  #book = new JobBook();
   /** Tokens of single jobs; they are nowhere else. */
   readonly #tokens = new Map<string, string>();
   readonly #cleanups = new Map<string, Promise<void>>();
+  readonly #store: DownloadsStore;
   readonly #teller: Teller;
   readonly #runner: Runner;
   readonly #now: () => number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
+  #isResting = false;
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
     this.#endpoint = parseEndpoint(options.endpoint);
     this.#now = options.now ?? Date.now;
-    const store = new DownloadsStore(options.store, options.log);
-    this.#teller = new Teller(store, options.log, options.onChange);
+    this.#store = new DownloadsStore(options.store, options.log);
+    this.#teller = new Teller(this.#store, options.log, options.onChange);
     this.#runner = new Runner({
       access: (job, signal) => ({
         endpoint: this.#endpoint,
@@ -54,7 +56,7 @@ export class DownloadQueue implements Downloads {
         await options.onFinished?.(viewOf(finished, null));
       },
     });
-    for (const job of store.load()) this.#take(job);
+    for (const job of this.#store.load()) this.#take(job);
     // Not before whoever opens them has them in hand: the first change is told at once.
     queueMicrotask(() => this.#pump());
   }
@@ -152,8 +154,26 @@ export class DownloadQueue implements Downloads {
     this.#pump();
   }
 
+  async rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#quiet();
+  }
+
+  goOn(): void {
+    if (!this.#isResting || this.#isClosed) return;
+    this.#isResting = false;
+    // Somebody else may have brought them further meanwhile.
+    this.#book = new JobBook();
+    for (const job of this.#store.load()) this.#take(job);
+    this.#pump();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#quiet();
+  }
+
+  async #quiet(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#runner.stopAll();
     await Promise.all(this.#cleanups.values());
@@ -177,7 +197,7 @@ export class DownloadQueue implements Downloads {
   /** Starts what may start, in order, and comes back when something waits for its next try. */
   #pump(): void {
     clearTimeout(this.#timer);
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isResting) return;
     const limit = Math.max(1, Math.floor(this.#options.limit?.() ?? LIMIT));
     const now = this.#now();
     let wakeAt = Number.POSITIVE_INFINITY;
@@ -270,6 +290,7 @@ export class DownloadQueue implements Downloads {
 
   #requireOpen(): void {
     if (this.#isClosed) throw new Fault('unavailable', 'Drover is shutting down.');
+    if (this.#isResting) throw new Fault('unavailable', 'Drover is restarting.', { hint: 'Try again in a moment.' });
   }
 }
 

@@ -63,6 +63,10 @@ export interface Downloads extends AsyncDisposable {
   remove(id: string): Promise<void>;
   /** Looks at the limit again. */
   wake(): void;
+  /** Stops everything promptly, as `close` does, for another process that will go on with it: until `goOn`. */
+  rest(): Promise<void>;
+  /** Takes everything up again, as the store has it by then. */
+  goOn(): void;
   /** Stops everything promptly; what was running goes on at the next start. */
   close(): Promise<void>;
 }

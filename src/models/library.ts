@@ -115,6 +115,8 @@ export interface Library {
   survey(folders: readonly LibraryFolder[], options?: Pick<SurveyOptions, 'signal' | 'onProgress'>): Promise<Survey>;
   /** From now on changes on disk are noticed; what cannot be watched is said in the log. */
   watch(): void;
+  /** From now on they are not, until `watch` is called again; what a look was about to do is dropped. */
+  unwatch(): void;
   close(): void;
 }
 

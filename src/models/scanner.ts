@@ -123,12 +123,16 @@ export class DiskLibrary implements Library {
     this.#schedule('gather', 0, () => this.#lookAgain());
   }
 
-  close(): void {
-    this.#closing.abort();
+  unwatch(): void {
     this.#watch?.[Symbol.dispose]();
     this.#watch = null;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.unwatch();
   }
 
   #send(isPatient: boolean, signal: AbortSignal | undefined): Promise<ScanSummary> {

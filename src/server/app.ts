@@ -11,6 +11,7 @@ import { droverRoutes } from '../dialects/drover/routes.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
+import type { Diversion } from './diversion.ts';
 import { docsPages } from './docs-page.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import { pages } from './pages.ts';
@@ -24,9 +25,12 @@ export interface AppOptions extends GuardOptions {
   readonly readyWhen?: Promise<unknown>;
   /** Milliseconds after which a streaming request whose model still loads gets headers and comments. Default 15 000. */
   readonly silenceMs?: number;
+  /** Takes all requests once a successor listens; absent: there is never one. */
+  readonly diversion?: Diversion;
 }
 
 export function createApp(drover: Drover, options: AppOptions): AnyElysia {
+  const { diversion = null } = options;
   const upstream = new Upstream();
   const app = new Elysia({
     name: 'drover-server',
@@ -39,7 +43,11 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     // Bodies that we read are checked by us; nothing is stripped.
     normalize: false,
   });
-  const guard = new Guard({ addressOf: (request) => app.server?.requestIP(request)?.address ?? '', ...options });
+  const guard = new Guard({
+    addressOf: (request) => app.server?.requestIP(request)?.address ?? '',
+    ...options,
+    isLeaving: () => diversion?.isOpen === true,
+  });
   let routes: readonly KnownRoute[] | null = null;
   const failure = (error: unknown, request: Request): Response => {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));
@@ -69,7 +77,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     .use(droverRoutes(drover))
     .use(options.desks === undefined ? new Elysia() : claraRoutes(drover, options.desks))
     .use(options.desks === undefined ? new Elysia() : deskRoutes(drover, options.desks))
-    .wrap(guarded(guard, failure, options.readyWhen ?? null));
+    .wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }
 
 const stackOf = (thrown: unknown): string =>
@@ -78,7 +86,12 @@ const stackOf = (thrown: unknown): string =>
 type Fetch = Parameters<Guard['wrap']>[0];
 
 /** Elysia wraps anew for each request; one wrapped handler is enough. */
-function guarded(guard: Guard, failure: Parameters<Guard['wrap']>[1], readyWhen: Promise<unknown> | null) {
+function guarded(
+  guard: Guard,
+  failure: Parameters<Guard['wrap']>[1],
+  readyWhen: Promise<unknown> | null,
+  diversion: Diversion | null,
+) {
   let inner: Fetch | null = null;
   let outer: Fetch | null = null;
   let waiting = readyWhen;
@@ -90,16 +103,15 @@ function guarded(guard: Guard, failure: Parameters<Guard['wrap']>[1], readyWhen:
     if (outer === null || handler !== inner) {
       const answer = handler as Fetch;
       inner = answer;
-      outer = guard.wrap(
-        (request, server) =>
-          waiting === null || pathOf(request) === '/health'
-            ? answer(request, server)
-            : waiting.then(
-                () => answer(request, server),
-                () => answer(request, server),
-              ),
-        failure,
-      );
+      outer = guard.wrap((request, server) => {
+        if (diversion?.isOpen === true) return diversion.answer(request);
+        return waiting === null || pathOf(request) === '/health'
+          ? answer(request, server)
+          : waiting.then(
+              () => answer(request, server),
+              () => answer(request, server),
+            );
+      }, failure);
     }
     return outer;
   };

@@ -22,6 +22,8 @@ export interface GuardOptions {
   readonly identify: (presented: readonly string[], source: () => string) => Identity | null | Promise<Identity | null>;
   /** The address that the request came from; absent: unknown. */
   readonly addressOf?: (request: Request) => string;
+  /** True when clients should come back on a new connection: a successor listens. Absent: never. */
+  readonly isLeaving?: () => boolean;
 }
 
 /** No answer at all is a request that became a WebSocket. */
@@ -128,6 +130,7 @@ export class Guard {
     if (response === undefined) return response;
     const { headers } = response;
     headers.set('x-request-id', this.#requestId(request));
+    if (this.#options.isLeaving?.() === true) headers.set('connection', 'close');
     if (this.#origins.size > 0) {
       headers.append('vary', 'Origin');
       const origin = request.headers.get('origin');

@@ -1,8 +1,9 @@
-// Listens and drains. A port that is taken is an error that names its holder; a stop lets running answers finish, up to
+// Listens and drains; takes a listening socket over from a predecessor and leaves it to a successor. A port that is taken is an error that names its holder; a stop lets running answers finish, up to
 // a deadline. It must never share a port silently (scar: reusePort), nor cut a silent answer by an idle timer.
 import type { AnyElysia } from 'elysia';
 import { errorCode, Fault } from '../base/fault.ts';
 import { INFERENCE_LIMIT_BYTES } from '../dialects/intake.ts';
+import { discardSocket, listeningDescriptor, pauseAccepting, takePlace } from './listening-socket.ts';
 import { portHolder } from './port-holder.ts';
 
 export { isLoopback, parseAddress } from './address.ts';
@@ -13,23 +14,35 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** A listening socket of that address that this process was given, by its descriptor; taken over, or closed. */
+  readonly inherited?: number | undefined;
 }
 
 export interface Listener {
   readonly port: number;
   /** `http://127.0.0.1:5800`, the first one for people. */
   readonly urls: readonly string[];
+  /** Requests that are being answered. */
+  readonly pendingCount: number;
+  /** The socket itself, for a successor; null where it cannot be handed over. */
+  descriptor(): number | null;
+  /**
+   * Leaves new connections to the other process that holds the socket; kept ones are still served. Returns the way back
+   * (false: it failed), or null where it cannot be done.
+   */
+  pause(): (() => boolean) | null;
   /** Accepts nothing more, waits for running answers up to `drainMs` (default 0), then ends them. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
-/** Throws `port_taken`, or `bad_request` when the host is none of this machine's. */
+/** Throws `port_taken`, `bad_request` when the host is none of this machine's, `not_supported` when the inherited socket cannot be taken over. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { app, host, port } = options;
+  const { app, host, port, inherited } = options;
   try {
     app.listen({
-      hostname: host,
-      port,
+      // Only a place to put the inherited socket in.
+      hostname: inherited === undefined ? host : '127.0.0.1',
+      port: inherited === undefined ? port : 0,
       reusePort: false,
       idleTimeout: 0,
       development: false,
@@ -37,14 +50,27 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       maxRequestBodySize: INFERENCE_LIMIT_BYTES + 1024 * 1024,
     });
   } catch (thrown) {
+    if (inherited !== undefined) discardSocket(inherited);
     throw await listenFault(thrown, host, port);
   }
   const { server } = app;
   if (server === null) throw new Fault('internal', 'The server did not start.');
+  if (inherited !== undefined && !takePlace(inherited, server.port ?? 0)) {
+    await server.stop(true);
+    throw new Fault('not_supported', 'The listening socket could not be taken over.');
+  }
   const boundPort = server.port ?? port;
   return {
     port: boundPort,
     urls: [`http://${bracketed(host)}:${boundPort}`],
+    get pendingCount() {
+      return server.pendingRequests;
+    },
+    descriptor: () => listeningDescriptor(boundPort),
+    pause: () => {
+      const descriptor = listeningDescriptor(boundPort);
+      return descriptor === null ? null : pauseAccepting(descriptor);
+    },
     close: async ({ drainMs = 0 } = {}) => {
       const stopped = server.stop(drainMs <= 0);
       if (drainMs <= 0) return stopped;

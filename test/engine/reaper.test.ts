@@ -82,6 +82,22 @@ test.if(process.platform === 'linux')(
   },
 );
 
+test.if(process.platform === 'linux')('its own children are left alone, with and without a record', async () => {
+  await inFolder(async (folder, reaper) => {
+    const [recorded, forked, orphan] = [sleeper(reaper.marker), sleeper(reaper.marker), sleeper()];
+    try {
+      reaper.record(recorded.pid, 'ours');
+      new Reaper(folder, new Log()).record(orphan.pid, 'theirs');
+      await reaper.reapFully(5000);
+      expect([recorded, forked, orphan].map(({ pid }) => startKeyOf(pid) !== null)).toEqual([true, true, false]);
+      expect(records(folder)).toEqual([`${recorded.pid}.json`]);
+    } finally {
+      for (const child of [recorded, forked, orphan]) child.kill('SIGKILL');
+      await Promise.all([recorded.exited, forked.exited, orphan.exited]);
+    }
+  });
+});
+
 test('broken records, records of nobody and of process 1 are dropped', async () => {
   await inFolder(async (folder, reaper) => {
     writeFileSync(join(folder, '7.json'), 'not json');

@@ -24,6 +24,22 @@ test('what happens in a watched folder is told: added, replaced, renamed, remove
   expect(open.ids).toEqual(['other-f32']);
 });
 
+test('while it is not watched nothing is told, and all of it when it is watched again', async () => {
+  using shelf = new Shelf();
+  using open = shelf.open({ gatherMs: 1 });
+  await open.library.scan();
+  open.library.watch();
+  shelf.put('models/first.gguf', llama('First'));
+  await open.until(({ ids }) => ids.includes('first-f32'));
+  open.library.unwatch();
+  open.library.unwatch();
+  shelf.put('models/second.gguf', llama('Second'));
+  for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(open.ids).toEqual(['first-f32']);
+  open.library.watch();
+  await open.until(({ ids }) => ids.includes('second-f32'));
+});
+
 test('a file that grows is told once, when it is whole', async () => {
   using shelf = new Shelf();
   using open = shelf.open({ gatherMs: 1, settleMs: 300 });

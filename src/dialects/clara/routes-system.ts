@@ -1,7 +1,9 @@
 // ClaraCore's routes about the machine, the settings, the engine and the server itself. Each is one call to the core.
 import { type AnyElysia, Elysia } from 'elysia';
 import type { Desks } from '../../core/desks.ts';
-import { bodyOf } from '../intake.ts';
+import type { Drover } from '../../core/drover.ts';
+import type { Lifecycle } from '../../core/lifecycle.ts';
+import { bodyOf, readFields } from '../intake.ts';
 import { described } from './described.ts';
 import {
   BinarySchema,
@@ -9,6 +11,7 @@ import {
   DetectionSchema,
   HubKeyBody,
   HubKeySchema,
+  RestartSchema,
   SavedSchema,
   SettingsBody,
   SettingsSchema,
@@ -18,13 +21,14 @@ import {
   binaryToWire,
   detectionToWire,
   hubKeyToWire,
+  restartingToWire,
   settingsToWire,
   specsToWire,
   toSettingsChange,
   updatedToWire,
 } from './shape-system.ts';
 
-export function systemRoutes(desks: Desks): AnyElysia {
+export function systemRoutes({ lifecycle }: Pick<Drover, 'lifecycle'>, desks: Desks): AnyElysia {
   const { advisor, settings, hubToken, engine } = desks;
   return new Elysia({ name: 'clara-system' })
     .get('/api/system/specs', async () => specsToWire((await advisor.report()).snapshot), {
@@ -83,7 +87,30 @@ export function systemRoutes(desks: Desks): AnyElysia {
         answer: BinaryUpdatedSchema,
         errors: [409, 503],
       }),
+    })
+    .post('/api/server/restart', ({ request }) => restart(lifecycle, request, false), {
+      parse: 'none',
+      detail: described({
+        summary: 'Read the configuration again; models that are configured as before keep running',
+        answer: RestartSchema,
+        errors: [400],
+      }),
+    })
+    .post('/api/server/restart/hard', ({ request }) => restart(lifecycle, request, true), {
+      parse: 'none',
+      detail: described({
+        summary: 'Let a new process take over; requests in flight end in the old one',
+        description: 'If the new process does not come up, the old one serves on, and its log says why.',
+        answer: RestartSchema,
+        errors: [400, 409],
+      }),
     });
+}
+
+async function restart(lifecycle: Lifecycle, request: Request, isHard: boolean): Promise<unknown> {
+  await readFields(request);
+  await lifecycle.begin({ isHard });
+  return restartingToWire(isHard);
 }
 
 async function saveSettings({ settings }: Desks, request: Request): Promise<unknown> {

@@ -24,7 +24,7 @@ export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
     downloads: () => desks.downloads.list().filter((job) => job.finishedAt === null),
   });
   return new Elysia({ name: 'clara' })
-    .use(systemRoutes(desks))
+    .use(systemRoutes(drover, desks))
     .use(configRoutes(desks))
     .use(downloadRoutes(desks))
     .use(logRoutes(drover))

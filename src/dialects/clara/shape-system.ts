@@ -181,3 +181,10 @@ export const updatedToWire = ({ build, path, isNew }: EngineUpdate, wasForced: b
   wasForced,
   ...(isNew || wasForced ? {} : { skipReason: 'same-version' }),
 });
+
+export const restartingToWire = (isHard: boolean) => ({
+  message: isHard
+    ? 'Hard restart initiated - spawning new process'
+    : 'Soft restart initiated - reloading config and restarting models',
+  status: 'restarting',
+});

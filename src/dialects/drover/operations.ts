@@ -1,7 +1,7 @@
 // Our own routes for people: what each takes, answers, and what may go wrong. Only words and schemas.
 import { Type } from '@sinclair/typebox';
 import { describer, type Operation, type Parameter, streamedText } from '../described.ts';
-import { errorAnswer, LoadBody, PinBody, pinExamples, StopBody, stopExamples } from './schema.ts';
+import { errorAnswer, LoadBody, PinBody, pinExamples, RestartBody, StopBody, stopExamples } from './schema.ts';
 import * as answer from './schema-answers.ts';
 
 export const described = describer({ tag: 'Drover', error: errorAnswer });
@@ -81,7 +81,7 @@ export const EVENTS: Operation = {
   summary: 'All events, as they happen',
   description: [
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
-    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, log, server.stopping.',
+    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, restart.started, restart.failed, log, server.stopping.',
   ].join(' '),
   parameters: [
     query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),
@@ -123,6 +123,15 @@ export const RELOAD: Operation = {
   description: 'Models that did not change keep their processes. A wrong file changes nothing.',
   answer: answer.reloadAnswer,
   errors: [400],
+};
+
+export const RESTART: Operation = {
+  summary: 'Restart: read the configuration again, or let a new process take over',
+  description:
+    'Answered before anything happens. Soft: models that are configured as before keep running. Hard: a new process takes the address over without a gap, requests in flight end in the old one, and if the new one does not come up, the old one serves on; the event feed tells (`restart.failed`).',
+  body: { schema: RestartBody, isOptional: true },
+  answer: answer.restartAnswer,
+  errors: [409],
 };
 
 export const RESCAN: Operation = { summary: 'Look for models again', answer: answer.modelsAnswer };

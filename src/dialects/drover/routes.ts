@@ -7,7 +7,7 @@ import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '..
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
 import * as op from './operations.ts';
 import { described } from './operations.ts';
-import { LoadBody, PinBody, StopBody } from './schema.ts';
+import { LoadBody, PinBody, RestartBody, StopBody } from './schema.ts';
 import { statusToWire } from './shape.ts';
 
 export function droverRoutes(drover: Drover): AnyElysia {
@@ -30,6 +30,10 @@ export function droverRoutes(drover: Drover): AnyElysia {
     .post('/reload', async () => ({ touched: await drover.reload() }), {
       parse: 'none',
       detail: described(op.RELOAD),
+    })
+    .post('/restart', ({ request }) => restart(drover, request), {
+      parse: 'none',
+      detail: described(op.RESTART),
     })
     .post('/rescan', ({ request }) => rescan(drover, request), { parse: 'none', detail: described(op.RESCAN) });
 }
@@ -104,6 +108,12 @@ function logs(drover: Drover, request: Request): Response {
 function usage(drover: Drover, request: Request): unknown {
   const limit = countIn(queryOf(request), 'limit', 50, 0, 10_000);
   return { models: drover.usage(), requests: limit === 0 ? [] : drover.requests(limit) };
+}
+
+async function restart(drover: Drover, request: Request): Promise<unknown> {
+  const { hard = false } = await bodyOf(request, RestartBody);
+  await drover.lifecycle.begin({ isHard: hard });
+  return { status: 'restarting', hard };
 }
 
 async function rescan(drover: Drover, request: Request): Promise<unknown> {

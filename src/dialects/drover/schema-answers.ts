@@ -254,5 +254,7 @@ export const hardwareAnswer = () =>
     notes: list(text(), { description: 'What could not be read, and why.' }),
   });
 
+export const restartAnswer = () => Type.Object({ status: Type.Literal('restarting'), hard: yes() });
+
 export const reloadAnswer = () =>
   Type.Object({ touched: list(text(), { description: 'Models whose process is replaced.' }) });

@@ -15,6 +15,15 @@ export const StopBody = Type.Object(
 );
 export const stopExamples = { 'One model': { model: '{{model}}' }, 'All, at once': { all: true, force: true } };
 
+export const RestartBody = Type.Object(
+  {
+    hard: Type.Optional(
+      Type.Boolean({ description: 'A new process takes over; absent: the configuration is read again.' }),
+    ),
+  },
+  { additionalProperties: true, examples: [{ hard: false }] },
+);
+
 export const PinBody = Type.Object(
   { model, pinned: Type.Optional(Type.Boolean({ default: true })) },
   { additionalProperties: true },

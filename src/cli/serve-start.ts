@@ -1,0 +1,158 @@
+// Brings a server up: data directory, core, keys, listener; a successor waits in between for the word of the server before
+// it. It must never listen for other machines without a key.
+import { toFault } from '../base/fault.ts';
+import type { LogSink } from '../base/log.ts';
+import { createApp } from '../server/app.ts';
+import { Diversion } from '../server/diversion.ts';
+import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
+import type { Takeover } from '../service/takeover.ts';
+import { type OpenedCore, openCore } from './assembly.ts';
+import type { ServerFile } from './client.ts';
+import type { Call } from './command-line.ts';
+import { isFirstRun, planFirstRun } from './first-run.ts';
+import { predecessorOf, takeAddress, warmUp } from './serve-takeover.ts';
+import { removeServerFile, writeServerFile } from './server-file.ts';
+import { tell } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+export class Running implements AsyncDisposable {
+  readonly #app: ListenOptions['app'];
+  readonly #drainMs: number;
+  #listener: Listener;
+  /** Closed for a successor that did not come up; what they had begun may still run. */
+  readonly #former: Listener[] = [];
+  /** When the drain began, by `performance.now`. */
+  #leavingAt: number | null = null;
+
+  constructor(
+    readonly core: OpenedCore,
+    readonly diversion: Diversion,
+    readonly server: ServerFile,
+    how: { readonly app: ListenOptions['app']; readonly listener: Listener; readonly drainMs: number },
+  ) {
+    this.#app = how.app;
+    this.#listener = how.listener;
+    this.#drainMs = how.drainMs;
+  }
+
+  get listener(): Listener {
+    return this.#listener;
+  }
+
+  /** Requests that are being answered. */
+  get pendingCount(): number {
+    return [this.#listener, ...this.#former].reduce((sum, listener) => sum + listener.pendingCount, 0);
+  }
+
+  /** How long requests in flight still have, in milliseconds; the clock runs from the first question. */
+  leftMs(): number {
+    this.#leavingAt ??= performance.now();
+    return Math.max(0, this.#drainMs - (performance.now() - this.#leavingAt));
+  }
+
+  /** We stay: the next drain has all its time. */
+  stay(): void {
+    this.#leavingAt = null;
+  }
+
+  /** Binds the address again after the listener was closed for a successor. Throws `port_taken`. */
+  async listenAgain(): Promise<void> {
+    const { hostname } = new URL(this.#listener.urls[0] ?? '');
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const listener = await listen({ app: this.#app, host, port: this.#listener.port });
+    this.#former.push(this.#listener);
+    this.#listener = listener;
+  }
+
+  writeServerFile(): void {
+    writeServerFile(this.core.paths.serverFile, this.server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { core } = this;
+    removeServerFile(core.paths.serverFile, this.server.pid);
+    const drainMs = this.leftMs();
+    const listeners = [this.#listener, ...this.#former];
+    await Promise.all([...listeners.map((listener) => listener.close({ drainMs })), core.drover.close({ drainMs })]);
+    await core[Symbol.asyncDispose]();
+  }
+}
+
+/** `sink`: where the log goes beside its file; null: it is the quiet server of one command. */
+export async function startServer(call: Call, sink: LogSink | null, takeover: Takeover | null): Promise<Running> {
+  try {
+    return await start(call, sink, takeover);
+  } catch (thrown) {
+    takeover?.failed(toFault(thrown));
+    throw thrown;
+  }
+}
+
+async function start(call: Call, sink: LogSink | null, takeover: Takeover | null): Promise<Running> {
+  const { settings } = call.config;
+  const address = parseAddress(settings.listen);
+  const before = takeover === null ? null : await predecessorOf(takeover);
+  const core = await openCore(call, {
+    holdsLock: true,
+    sink,
+    ...(before === null ? {} : { predecessor: before.predecessor, startsAfter: before.sequence }),
+  });
+  try {
+    const { keys, log, drover } = core;
+    before?.follow(core);
+    if (takeover === null && sink !== null && isFirstRun(call)) await planFirstRun(call, core);
+    const isOpenToOthers = !isLoopback(address.host);
+    const isLocked = (): boolean => core.settings().auth || core.settings().requireApiKey;
+    if (isOpenToOthers && settings.insecure && !isLocked()) {
+      log.warn('INSECURE: other machines may use this server without a key');
+    } else if ((isOpenToOthers || isLocked()) && keys.count === 0) {
+      const why = isOpenToOthers ? `Other machines can reach ${settings.listen}` : 'You asked for it';
+      tell(`\n  ${why}, so a key is needed. This is it, shown only now:\n\n    ${keys.create('admin', ['admin'])}\n`);
+    }
+    // Off loopback the last key's removal opens nothing.
+    const requiresKey = (): boolean => isLocked() || (isOpenToOthers ? !settings.insecure : keys.count > 0);
+    core.bus.subscribe(({ event }) => {
+      if (event.type !== 'config.changed' || !isLocked() || keys.count > 0) return;
+      log.warn('a key is needed now, and there is none', { hint: 'Make one with "drover keys add NAME".' });
+    });
+    const diversion = new Diversion();
+    const app = createApp(drover, {
+      hostNames: settings.hostNames,
+      listenHost: address.host,
+      corsOrigins: settings.corsOrigins,
+      requiresKey,
+      identify: (presented, source) => keys.identify(presented, source),
+      ...(core.desks === null ? {} : { desks: core.desks }),
+      readyWhen: drover.scanned(),
+      engineTargets: () => drover.engineTargets(),
+      diversion,
+    });
+    if (before !== null) await warmUp(core);
+    const listener =
+      takeover === null || before === null
+        ? await listen({ app, host: address.host, port: address.port })
+        : await takeAddress({ takeover, before, app, address, listenText: settings.listen, log });
+    const server: ServerFile = {
+      pid: process.pid,
+      url: localUrl(listener),
+      key: keys.createTransient(before?.key ?? undefined),
+      version: VERSION,
+    };
+    const running = new Running(core, diversion, server, { app, listener, drainMs: settings.drainTimeout * 1000 });
+    running.writeServerFile();
+    drover.setUrls(listener.urls);
+    log.info('listening', { url: listener.urls[0] ?? '' });
+    return running;
+  } catch (thrown) {
+    await core[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+/** The address that our own machine uses: a wildcard is no address. */
+function localUrl(listener: Listener): string {
+  const url = new URL(listener.urls[0] ?? 'http://127.0.0.1');
+  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
+  if (url.hostname === '[::]') url.hostname = '[::1]';
+  return url.origin;
+}

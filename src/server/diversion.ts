@@ -1,0 +1,72 @@
+// Requests that come in on kept connections after a successor has taken over: they are passed on to it, and the answer asks
+// the client to come back on a new connection. It must never answer one by itself: what it changed here would be lost.
+import { Fault } from '../base/fault.ts';
+import { relay } from '../base/relay.ts';
+import { Upstream } from '../base/upstream.ts';
+import { announcedLength, INFERENCE_LIMIT_BYTES, targetOf } from '../dialects/intake.ts';
+
+/** What a relay to an engine leaves out and a server like us wants to see. Host and origin have been judged here. */
+const PASSED = ['authorization', 'x-api-key', 'cookie', 'referer', 'forwarded', 'x-forwarded-for', 'x-real-ip'];
+
+interface Open {
+  /** `http://127.0.0.1:5800`, no trailing slash. */
+  readonly url: string;
+  readonly gone: AbortController;
+}
+
+export class Diversion {
+  readonly #upstream = new Upstream();
+  #open: Open | null = null;
+  #lastAt = 0;
+
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
+  /** Milliseconds since a request was passed on, or since it was opened. */
+  get quietMs(): number {
+    return performance.now() - this.#lastAt;
+  }
+
+  open(url: string): void {
+    this.#lastAt = performance.now();
+    this.#open = { url, gone: new AbortController() };
+  }
+
+  /** The successor has gone: what is under way breaks off. */
+  close(): void {
+    this.#open?.gone.abort(
+      new Fault('unavailable', 'The server has just been restarted in vain.', { hint: 'Try again.' }),
+    );
+    this.#open = null;
+    this.#upstream.close();
+  }
+
+  /** Rejects with a Fault when no answer comes. */
+  answer(request: Request): Promise<Response> {
+    const open = this.#open;
+    if (open === null) return Promise.reject(new Fault('internal', 'There is no successor to pass this on to.'));
+    this.#lastAt = performance.now();
+    const headers: Record<string, string> = {};
+    for (const name of PASSED) {
+      const value = request.headers.get(name);
+      if (value !== null) headers[name] = value;
+    }
+    const { method, body } = request;
+    return relay(
+      this.#upstream,
+      { baseUrl: open.url, headers, signal: open.gone.signal },
+      {
+        method,
+        target: targetOf(request),
+        headers: request.headers,
+        body:
+          body === null
+            ? null
+            : { chunks: [], rest: body, lengthBytes: announcedLength(request, INFERENCE_LIMIT_BYTES) },
+        signal: request.signal,
+      },
+      { tailBytes: 0, lastFrame: () => null, onEnd: () => undefined },
+    );
+  }
+}
