@@ -132,7 +132,7 @@ class Download {
       part,
       digest,
       connections: Math.max(1, Math.min(CONNECTIONS_MAX, Math.floor(connections))),
-      isWhole: this.#isRangeless || (isOne && isContiguous),
+      isOneBody: this.#isRangeless || (isOne && isContiguous),
       wantedBytes: sizeBytes ?? null,
       isVerifiable: this.#sha256 !== null,
       signal,

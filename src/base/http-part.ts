@@ -5,7 +5,6 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ByteRanges } from './byte-ranges.ts';
 import { Fault } from './fault.ts';
-import { syncFolder } from './file.ts';
 
 /** What the part is a part of. */
 export interface PartFacts {
@@ -103,7 +102,7 @@ export class Part {
     this.#isSequential = isSequential;
     this.#handle ??= await open(this.file, this.done.totalBytes === 0 ? 'w' : 'r+');
     await this.#writeFacts();
-    syncFolder(dirname(this.#path));
+    await syncFolderOf(this.#path);
   }
 
   /** Writes all of `views` at `position`; they count as there when it resolves. */
@@ -141,7 +140,8 @@ export class Part {
 
   /** Makes the bytes durable. */
   async sync(): Promise<void> {
-    await this.#handle?.sync();
+    this.#handle ??= await open(this.file, 'r+');
+    await this.#handle.sync();
   }
 
   /** Says that nothing of what is there is worth keeping: it is removed when the part is closed. */
@@ -161,7 +161,7 @@ export class Part {
   /** Puts the whole part, closed and verified, in its place. */
   async publish(): Promise<void> {
     await rename(this.file, this.#path);
-    syncFolder(dirname(this.#path));
+    await syncFolderOf(this.#path);
     dropPart(this.#path);
   }
 
@@ -200,6 +200,16 @@ function usableFacts(path: string, of: PartOf): PartFacts | null {
   const limit = of.sizeBytes ?? facts.sizeBytes ?? Number.MAX_SAFE_INTEGER;
   if (done.endBytes > Math.min(size, limit)) return null;
   return { ...facts, done };
+}
+
+/** Makes a rename beside `path` durable without holding up the thread; Windows does so by itself, and opens no folder. */
+async function syncFolderOf(path: string): Promise<void> {
+  try {
+    const folder = await open(dirname(path), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch {
+    // Not every system can.
+  }
 }
 
 /** What is left of `views` after `bytes` of them. */

@@ -1,7 +1,6 @@
-// Where the bytes of one download come from: asks for ranges, remembers where redirects led, and reads what an answer
-// claims to be. It must never take an answer for a range that was not asked for.
-import { Fault } from './fault.ts';
-import { bareAddress } from './http-hosts.ts';
+// Where the bytes of one download come from: asks for ranges, and remembers where redirects led.
+// It must never go on asking an address that refuses, nor take a way that was not checked.
+import { type Answer, type Asked, type NoBody, readAnswer } from './http-answer.ts';
 import {
   discard,
   faultOfStatus,
@@ -12,29 +11,6 @@ import {
   type RequestOptions,
 } from './http-request.ts';
 import { Latch, untilAborted } from './sync.ts';
-
-/** What is asked for: from `start` on, up to and without `end`, or to the end of the file where that is null. */
-export interface Asked {
-  readonly start: number;
-  readonly end: number | null;
-}
-
-/** A body, and what it is a piece of. */
-export interface Answer {
-  readonly response: Response;
-  readonly url: URL;
-  /** The whole file whatever was asked, or the range. */
-  readonly status: 200 | 206;
-  /** Exclusive; null where nobody says how long the body is. */
-  readonly end: number | null;
-  readonly totalBytes: number | null;
-  readonly etag: string | null;
-  /** A strong ETag, else the date of the last change: what `If-Range` may name. */
-  readonly validator: string | null;
-}
-
-/** `past_end`: there is no such range. `lied`: a range was sent that was not asked for. The body is dropped already. */
-export type Answered = Answer | { readonly status: 'past_end' | 'lied'; readonly url: URL; readonly fault: Fault };
 
 /** Addresses that a redirect led to are asked anew from the first one so often before their refusal counts. */
 const RENEWALS_MAX = 3;
@@ -66,13 +42,13 @@ export class HttpSource {
    * is null. Throws the Faults of `openUrl` and of `faultOfStatus`. An
    * address that a redirect led to may have expired: then it is looked up again before its refusal counts.
    */
-  async ask(asked: Asked | null, validator: string | null, signal: AbortSignal): Promise<Answered> {
+  async ask(asked: Asked | null, validator: string | null, signal: AbortSignal): Promise<Answer | NoBody> {
     const more = headersFor(asked, validator);
     for (let renewals = 0; ; renewals += 1) {
       const known = this.#known;
       const { response, url } = known === null ? await this.#find(more, signal) : await this.#open(known, more, signal);
       const { status } = response;
-      if (status === 200 || status === 206) return read(response, url, asked);
+      if (status === 200 || status === 206) return readAnswer(response, url, asked);
       const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 416 && status !== 429;
       if (isRefusal && known !== null && known !== this.#first && renewals < RENEWALS_MAX) {
         await discard(response);
@@ -112,32 +88,4 @@ function headersFor(asked: Asked | null, validator: string | null): Record<strin
   if (asked === null) return {};
   const range = `bytes=${asked.start}-${asked.end === null ? '' : asked.end - 1}`;
   return { range, ...(validator === null ? {} : { 'if-range': validator }) };
-}
-
-async function read(response: Response, url: URL, asked: Asked | null): Promise<Answered> {
-  const { headers } = response;
-  const etag = headers.get('etag');
-  const isStrong = etag !== null && !etag.startsWith('W/');
-  const validator = isStrong ? etag : headers.get('last-modified');
-  const lengthText = headers.get('content-length');
-  const length = lengthText === null ? null : Number(lengthText);
-  const common = { response, url, etag, validator };
-  if (response.status === 200) return { ...common, status: 200, end: length, totalBytes: length };
-  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
-  const [start, last, total] = [Number(range?.[1]), Number(range?.[2]), Number(range?.[3])];
-  const isTrue =
-    range !== null &&
-    asked !== null &&
-    start === asked.start &&
-    last >= start &&
-    (length ?? last - start + 1) === last - start + 1;
-  if (isTrue && !(last >= total)) {
-    return { ...common, status: 206, end: last + 1, totalBytes: Number.isNaN(total) ? null : total };
-  }
-  await discard(response);
-  const fault = new Fault('offline', `${url.host} sent another part of ${bareAddress(url)} than was asked for.`, {
-    blame: 'remote',
-    details: { host: url.host },
-  });
-  return { status: 'lied', url, fault };
 }

@@ -3,13 +3,14 @@
 
 import { Fault, toFault } from './fault.ts';
 import type { FileDigest } from './file-digest.ts';
+import { type Answer, type NoBody, weigh } from './http-answer.ts';
 import { Connection } from './http-connection.ts';
 import { bareAddress } from './http-hosts.ts';
 import type { Part } from './http-part.ts';
 import { Patience } from './http-patience.ts';
 import { abortFault, discard, unreachable } from './http-request.ts';
 import { type Segment, SegmentPlan } from './http-segments.ts';
-import type { Answer, Answered, HttpSource } from './http-source.ts';
+import type { HttpSource } from './http-source.ts';
 import { Latch } from './sync.ts';
 
 export interface TransferOptions {
@@ -19,7 +20,7 @@ export interface TransferOptions {
   /** Most connections at once. */
   readonly connections: number;
   /** Asks for the file as one body in any case. */
-  readonly isWhole: boolean;
+  readonly isOneBody: boolean;
   /** The size that it must have; null where any is fine. */
   readonly wantedBytes: number | null;
   readonly isVerifiable: boolean;
@@ -50,7 +51,7 @@ export class Transfer {
   readonly #part: Part;
   readonly #connections = new Set<Connection>();
   #plan: SegmentPlan | null = null;
-  #isWhole: boolean;
+  #isOneBody: boolean;
   /** Whether an answer has said what the file is; until then there is one connection. */
   #isSettled = false;
   #verdict: Verdict | null = null;
@@ -62,24 +63,24 @@ export class Transfer {
   constructor(options: TransferOptions) {
     this.#options = options;
     this.#part = options.part;
-    this.#isWhole = options.isWhole;
+    this.#isOneBody = options.isOneBody;
     const { connections, retries, retryDelayMs } = options;
     this.#patience = new Patience({ connections, retries, retryDelayMs, doneBytes: options.part.done.totalBytes });
     const { totalBytes, done } = options.part;
-    if (!options.isWhole && totalBytes !== null) this.#plan = new SegmentPlan(totalBytes, connections, done);
+    if (!options.isOneBody && totalBytes !== null) this.#plan = new SegmentPlan(totalBytes, connections, done);
   }
 
   /** Throws the first Fault that no new try can help; whatever happens, nothing of it goes on afterwards. */
   async run(): Promise<Outcome> {
     const { signal, source, stallTimeoutMs } = this.#options;
-    if (this.#part.isWhole && this.#part.done.totalBytes > 0) return 'complete';
-    const onAbort = (): void => this.#end({ thrown: signal === undefined ? null : abortFault(signal, source.url) });
+    const onAbort = (): void => {
+      if (signal?.aborted === true) this.#end({ thrown: abortFault(signal, source.url) });
+    };
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted === true) onAbort();
+    onAbort();
     const ticker = setInterval(() => this.#tick(), Math.max(5, Math.min(TICK_MS, stallTimeoutMs / 4)));
     try {
-      for (;;) {
-        if (this.#verdict !== null) break;
+      while (this.#verdict === null) {
         this.#launch();
         await this.#stirred.promise;
         this.#stirred = new Latch();
@@ -122,7 +123,7 @@ export class Transfer {
     } catch (thrown) {
       this.#end({ thrown });
     }
-    if (!this.#isSettled || this.#isWhole || now - this.#savedAt < SAVE_EVERY_MS) return;
+    if (!this.#isSettled || this.#isOneBody || now - this.#savedAt < SAVE_EVERY_MS) return;
     this.#savedAt = now;
     this.#part.save().catch((thrown: unknown) => this.#end({ thrown }));
   }
@@ -132,6 +133,10 @@ export class Transfer {
     clearTimeout(this.#retryTimer);
     if (waitMs > 0) {
       this.#retryTimer = setTimeout(() => this.#stirred.open(), waitMs);
+      return;
+    }
+    if (this.#connections.size === 0 && this.#part.isWhole && this.#part.done.totalBytes > 0) {
+      this.#end({ outcome: 'complete' });
       return;
     }
     while (this.#connections.size < this.#allowed()) {
@@ -144,14 +149,14 @@ export class Transfer {
   }
 
   #allowed(): number {
-    return !this.#isSettled || this.#isWhole ? 1 : this.#patience.allowed(this.#part.done.totalBytes);
+    return !this.#isSettled || this.#isOneBody ? 1 : this.#patience.allowed(this.#part.done.totalBytes);
   }
 
   #take(): Segment | null {
     const { done, totalBytes } = this.#part;
     if (this.#plan !== null) return this.#plan.take();
     const start = done.frontierBytes;
-    const end = this.#isWhole ? (totalBytes ?? Number.POSITIVE_INFINITY) : start + SMALL_BYTES;
+    const end = this.#isOneBody ? (totalBytes ?? Number.POSITIVE_INFINITY) : start + SMALL_BYTES;
     return { start, end, receivedTo: start };
   }
 
@@ -172,25 +177,25 @@ export class Transfer {
     const { source } = this.#options;
     const { segment } = connection;
     const whole = segment.start === 0 ? null : { start: segment.start, end: null };
-    const asked = this.#isWhole ? whole : { start: segment.start, end: segment.end };
+    const asked = this.#isOneBody ? whole : { start: segment.start, end: segment.end };
     const isPiece = this.#isSettled || this.#part.done.totalBytes > 0;
     const answered = await source.ask(asked, isPiece ? this.#part.validator : null, connection.signal);
     if ('fault' in answered) return await this.#onNoBody(answered);
     let isTaken = false;
     try {
-      isTaken = this.#isSettled ? this.#admitMore(answered) : await this.#admitFirst(answered, segment);
+      isTaken = await this.#admit(answered, segment);
     } finally {
       if (!isTaken) await discard(answered.response);
     }
     if (!isTaken) return;
-    const bodyEnd = this.#isWhole ? this.#part.totalBytes : answered.end;
+    const bodyEnd = this.#isOneBody ? this.#part.totalBytes : answered.end;
     const how = await connection.receive(answered.response, answered.url, bodyEnd);
     this.#judge(connection, answered, how, bodyEnd);
   }
 
   /** A range that the server does not know, or one that was not asked for. */
-  async #onNoBody(answered: Exclude<Answered, Answer>): Promise<void> {
-    if (this.#isWhole) {
+  async #onNoBody(answered: NoBody): Promise<void> {
+    if (this.#isOneBody) {
       await this.#reset();
       const { url, fault } = answered;
       if (answered.status === 'lied') throw fault;
@@ -202,68 +207,56 @@ export class Transfer {
     this.#end({ outcome: answered.status === 'lied' || isFresh ? 'rangeless' : 'changed' });
   }
 
-  /** Learns from the first answer what the file is. False when its body is of no use. */
-  async #admitFirst(answer: Answer, segment: Segment): Promise<boolean> {
-    const { wantedBytes, isVerifiable, connections, requireSpace } = this.#options;
-    const part = this.#part;
-    this.#requirePlain(answer);
-    if (wantedBytes !== null && answer.totalBytes !== null && answer.totalBytes !== wantedBytes) {
-      const { url, totalBytes } = answer;
-      throw this.#condemn(`${bareAddress(url)} is ${totalBytes} bytes long instead of ${wantedBytes}.`);
+  /** Decides whether a body is taken. The first one that is tells what the file is. */
+  async #admit(answer: Answer, segment: Segment): Promise<boolean> {
+    const { wantedBytes, isVerifiable } = this.#options;
+    const { totalBytes, validator, done } = this.#part;
+    const worth = weigh(answer, {
+      wantedBytes,
+      isVerifiable,
+      totalBytes,
+      validator,
+      hasMore: this.#isSettled || done.totalBytes > 0,
+      isParallel: this.#isSettled,
+      isOneBody: this.#isOneBody,
+      smallBytes: SMALL_BYTES,
+    });
+    if (worth === 'changed' || worth === 'rangeless') {
+      this.#end({ outcome: worth });
+      return false;
     }
-    if (answer.status === 200) {
+    if (this.#isSettled) return true;
+    if (worth === 'body') {
       // No ranges, or another file than the part is of.
-      this.#isWhole = true;
+      this.#isOneBody = true;
       this.#plan = null;
-      if (part.done.totalBytes > 0) await this.#reset();
+      if (done.totalBytes > 0) await this.#reset();
       segment.start = 0;
       segment.receivedTo = 0;
-    } else if (part.done.totalBytes > 0 && this.#isOther(answer)) {
-      return this.#give('changed');
-    } else if (!this.#isWhole) {
-      const { totalBytes, end } = answer;
-      const isLone = end !== null && end === totalBytes && segment.start === 0;
-      const canJoin = isVerifiable || answer.validator !== null || isLone;
-      if (totalBytes === null || !canJoin) return this.#give('rangeless');
     }
+    await this.#settle(answer, segment);
+    return true;
+  }
+
+  async #settle(answer: Answer, segment: Segment): Promise<void> {
+    const { wantedBytes, connections, requireSpace } = this.#options;
+    const part = this.#part;
     const totalBytes = wantedBytes ?? answer.totalBytes;
     if (totalBytes !== null) await requireSpace(totalBytes - part.done.totalBytes);
     part.etag = answer.etag;
     const validator = answer.validator ?? (answer.status === 206 ? part.validator : null);
-    const isContiguous = part.done.totalBytes === part.done.frontierBytes;
-    if (this.#isWhole || totalBytes === null) {
+    if (this.#isOneBody || totalBytes === null) {
       segment.end = totalBytes ?? Number.POSITIVE_INFINITY;
       await part.begin(validator, totalBytes, true);
-    } else {
-      if (totalBytes <= SMALL_BYTES) this.#patience.keepToOne();
-      segment.end = Math.min(segment.end, totalBytes);
-      this.#plan ??= new SegmentPlan(totalBytes, connections, part.done, segment);
-      await part.begin(validator, totalBytes, isContiguous && this.#patience.isLone);
+      return;
     }
-    this.#isSettled = !this.#isWhole;
+    if (totalBytes <= SMALL_BYTES) this.#patience.keepToOne();
+    segment.end = Math.min(segment.end, totalBytes);
+    this.#plan ??= new SegmentPlan(totalBytes, connections, part.done, segment);
+    const isContiguous = part.done.totalBytes === part.done.frontierBytes;
+    await part.begin(validator, totalBytes, isContiguous && this.#patience.isLone);
+    this.#isSettled = true;
     this.#stirred.open();
-    return true;
-  }
-
-  /** Whether a further answer is of the same file. */
-  #admitMore(answer: Answer): boolean {
-    this.#requirePlain(answer);
-    if (answer.status === 206) return this.#isOther(answer) ? this.#give('changed') : true;
-    const isSame = answer.validator !== null && !this.#isOther(answer);
-    return this.#give(isSame ? 'rangeless' : 'changed');
-  }
-
-  #isOther({ totalBytes, validator }: Answer): boolean {
-    const part = this.#part;
-    return (
-      (totalBytes !== null && part.totalBytes !== null && totalBytes !== part.totalBytes) ||
-      (validator !== null && part.validator !== null && validator !== part.validator)
-    );
-  }
-
-  #give(outcome: Outcome): false {
-    this.#end({ outcome });
-    return false;
   }
 
   /** What a body that has ended means. */
@@ -271,9 +264,11 @@ export class Transfer {
     const { segment } = connection;
     const { url } = answer;
     const part = this.#part;
-    if (this.#isWhole) {
+    if (this.#isOneBody) {
       if (how === 'more_came') {
-        throw this.#condemn(`${bareAddress(url)} is longer than the ${bodyEnd} bytes that were announced.`);
+        part.condemn();
+        const said = `${bareAddress(url)} is longer than the ${bodyEnd} bytes that were announced.`;
+        throw new Fault('bad_gateway', said, { blame: 'remote' });
       }
       if (part.totalBytes === null) part.totalBytes = part.done.totalBytes;
       if (!part.isWhole) {
@@ -322,19 +317,5 @@ export class Transfer {
   async #reset(): Promise<void> {
     await this.#options.digest.restart();
     await this.#part.reset();
-  }
-
-  /** What is encoded on the way can only be believed by its digest. */
-  #requirePlain({ response, url }: Answer): void {
-    const encoding = response.headers.get('content-encoding') ?? 'identity';
-    if (encoding === 'identity' || encoding === '' || this.#options.isVerifiable) return;
-    throw this.#condemn(
-      `${url.host} sends ${bareAddress(url)} encoded as ${encoding}, so its bytes cannot be trusted.`,
-    );
-  }
-
-  #condemn(message: string): Fault {
-    this.#part.condemn();
-    return new Fault('bad_gateway', message, { blame: 'remote' });
   }
 }

@@ -131,16 +131,40 @@ describe('a large file', () => {
   });
 });
 
+test('a body that never ends though all of it came is enough after the stall', async () => {
+  await using server = await rawServer((_, socket) => {
+    socket.write('HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n');
+    socket.write(`${SHORT.sizeBytes.toString(16)}\r\n`);
+    socket.write(SHORT.bytes(0, SHORT.sizeBytes));
+    socket.write('\r\n');
+  });
+  const { sizeBytes, sha256 } = SHORT;
+  const wanted = { allowedHosts: [server.host], sizeBytes, sha256, stallTimeoutMs: 100, retryDelayMs: 1 };
+  expect((await downloadFile(`${server.url}/x`, freshPath(), wanted)).sha256).toBe(sha256);
+  expect(server.requests).toHaveLength(1);
+});
+
 describe('a server that lies', () => {
   test.each([
     ['about where a range lies', { shiftBytes: 4096 }],
-    ['about how long the file is', { stretchBytes: 10 }],
-  ])('%s is not believed: the file comes as one body, or not at all', async (_, lie) => {
+    ['about how long a range is', { surplusBytes: 10 }],
+  ])('%s is not believed: the file comes as one body', async (_, lie) => {
     await using server = await contentServer(content, (request, before) =>
       before === 2 && request.headers.range !== undefined ? lie : {},
     );
     const result = await downloadFile(`${server.url}/x`, freshPath(), options(server.host));
     expect(result.sha256).toBe(content.sha256);
+  });
+
+  test('about how long the file is: another one, as it seems, or none where the length is known', async () => {
+    await using server = await contentServer(content, (_, before) => (before === 2 ? { stretchBytes: 10 } : {}));
+    const path = freshPath();
+    const unknown = options(server.host, { sizeBytes: null });
+    expect((await downloadFile(`${server.url}/x`, path, unknown)).sha256).toBe(content.sha256);
+
+    await using again = await contentServer(content, (_, before) => (before === 2 ? { stretchBytes: 10 } : {}));
+    const fault = await faultOf(downloadFile(`${again.url}/x`, freshPath(), options(again.host)));
+    expect(fault).toMatchObject({ kind: 'bad_gateway', message: expect.stringContaining('instead of') });
   });
 
   test('about every range: it is asked for the whole at once', async () => {
@@ -157,6 +181,18 @@ describe('a server that lies', () => {
     const result = await downloadFile(`${server.url}/x`, freshPath(), options(server.host));
     expect(result.sha256).toBe(content.sha256);
     expect(server.requests.length).toBeGreaterThanOrEqual(14);
+  });
+
+  test('that sends all that follows whatever end was asked for is believed as far as was asked', async () => {
+    await using server = await contentServer(content, () => ({ isOpenEnded: true }));
+    const wanted = { allowedHosts: [server.host], sizeBytes: content.sizeBytes };
+    expect((await downloadFile(`${server.url}/x`, freshPath(), wanted)).sha256).toBe(content.sha256);
+    expect(server.requests.length).toBeGreaterThan(2);
+
+    await using careless = await contentServer(content, () => ({ isOpenEnded: true, etag: null }));
+    const nothing = { allowedHosts: [careless.host] };
+    expect((await downloadFile(`${careless.url}/x`, freshPath(), nothing)).sha256).toBe(content.sha256);
+    expect(careless.ranges()).toEqual([[0, 16 * MIB], null]);
   });
 
   test('with neither validator nor digest, pieces cannot be joined: the file comes as one body', async () => {

@@ -17,6 +17,7 @@ import { Fault } from '../../src/base/fault.ts';
 import { type DownloadOptions, downloadFile } from '../../src/base/http.ts';
 import { Latch } from '../../src/base/sync.ts';
 import { Content, type ContentServer, contentServer } from '../fixtures/range-server.ts';
+import { reply } from '../fixtures/raw-server.ts';
 import { seeded } from '../fixtures/seeded.ts';
 
 const MIB = 1024 * 1024;
@@ -224,6 +225,29 @@ test('a part whose file has changed meanwhile begins again; one that was spoilt 
   const spoilt = freshPath();
   leavePart(spoilt, Buffer.alloc(10 * MIB, 1), { url: `${server.url}/x`, done });
   expect((await downloadFile(`${server.url}/x`, spoilt, options(server))).sha256).toBe(content.sha256);
+});
+
+test('a page of something on the way is no reason to throw a part away', async () => {
+  let isAway = true;
+  await using server = await contentServer(content, (_, __, socket) => {
+    if (!isAway) return {};
+    reply(socket, 200, '<html>Please log in to the network', { 'content-type': 'text/html' });
+    return null;
+  });
+  const path = freshPath();
+  const done = [
+    [0, 10 * MIB],
+    [20 * MIB, 30 * MIB],
+  ];
+  leavePart(path, content.bytes(0, 30 * MIB), { url: `${server.url}/x`, done });
+  const wanted = options(server, { sizeBytes: content.sizeBytes });
+  const failure = await downloadFile(`${server.url}/x`, path, wanted).catch((thrown: unknown) => thrown);
+  expect(failure).toMatchObject({ kind: 'bad_gateway', message: expect.stringContaining('instead of') });
+  expect(doneOf(path).totalBytes).toBe(20 * MIB);
+  isAway = false;
+  const since = server.requests.length;
+  expect((await downloadFile(`${server.url}/x`, path, wanted)).sha256).toBe(content.sha256);
+  expect(askedAgain(server, since, ByteRanges.parse(done) ?? new ByteRanges())).toBe(0);
 });
 
 test('a part that was whole already is verified without a request, and half a record beside it does no harm', async () => {

@@ -13,11 +13,13 @@ await build(hostBinary, null);
 const { benchServing } = await import('./serving.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
+const { benchDownload } = await import('./download.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
+  download: benchDownload,
 };
 const asked = words.filter((word) => !word.startsWith('--'));
 console.log(
