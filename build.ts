@@ -46,7 +46,9 @@ export async function build(outfile: string, target: Target | null): Promise<voi
   mkdirSync(DIST, { recursive: true });
   const temporary = `${outfile}.${process.pid}.tmp${suffix(target?.platform ?? process.platform)}`;
   const result = await Bun.build({
-    entrypoints: [join(ROOT, 'src/main.ts')],
+    entrypoints: [join(ROOT, 'src/main.ts'), join(ROOT, 'src/base/digest-worker.ts')],
+    // All that uses a worker ends up in the one file of main, so the worker is looked for beside that.
+    naming: { entry: '[name].[ext]' },
     target: 'bun',
     format: 'esm',
     bytecode: true,

@@ -16,9 +16,18 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** An address on the way to an answer, with what the way there has left of the caller's headers. */
+export interface Hop {
+  readonly url: URL;
+  readonly previous: URL | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface OpenedUrl {
   readonly response: Response;
   readonly url: URL;
+  /** Where the answer came from, to be asked again without the way there. */
+  readonly hop: Hop;
 }
 
 const HOPS_MAX = 10;
@@ -30,11 +39,27 @@ const SECRETS = /^(authorization|cookie|proxy-authorization|x-api-key)$/i;
  * nothing is decompressed. Any status but a redirect is returned as it is.
  * Throws a Fault: `forbidden` (host), `offline`, `timeout`, `cancelled`, `bad_request` (not an address).
  */
-export async function openUrl(address: string, options: RequestOptions): Promise<OpenedUrl> {
-  let url = parseAddress(address, null);
-  let previous: URL | null = null;
-  let headers: Record<string, string> = { ...options.headers };
-  for (let hop = 0; hop <= HOPS_MAX; hop += 1) {
+export const openUrl = async (address: string, options: RequestOptions): Promise<OpenedUrl> =>
+  openHop(firstHop(address, options.headers), options);
+
+/** The beginning of the way. Throws `bad_request` when it is no address. */
+export const firstHop = (address: string, headers: RequestOptions['headers']): Hop => ({
+  url: parseAddress(address, null),
+  previous: null,
+  headers: { ...headers },
+});
+
+/**
+ * Like `openUrl`, from any point of the way on, which is checked like every other. `more` are headers of this request
+ * alone and go to every hop, so they must not be secrets; `options.headers` are not looked at.
+ */
+export async function openHop(
+  start: Hop,
+  options: RequestOptions,
+  more: Readonly<Record<string, string>> = {},
+): Promise<OpenedUrl> {
+  let { url, previous, headers } = start;
+  for (let count = 0; count <= HOPS_MAX; count += 1) {
     try {
       await requireAllowed(url, options.allowedHosts, previous, options.signal);
     } catch (thrown) {
@@ -43,9 +68,11 @@ export async function openUrl(address: string, options: RequestOptions): Promise
     if (previous !== null && previous.origin !== url.origin) {
       headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !SECRETS.test(name)));
     }
-    const response = await send(url, { ...headers, ...options.headersForHost?.(url.host) }, options);
+    const response = await send(url, { ...headers, ...more, ...options.headersForHost?.(url.host) }, options);
     const location = response.headers.get('location');
-    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return { response, url };
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
+      return { response, url, hop: { url, previous, headers } };
+    }
     await discard(response);
     previous = url;
     url = parseAddress(location, url);

@@ -16,6 +16,7 @@ const { benchEvents } = await import('./events.ts');
 const { benchGenerate } = await import('./generate.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
+const { benchDownload } = await import('./download.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
@@ -24,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   generate: benchGenerate,
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
+  download: benchDownload,
 };
 const asked = words.filter((word) => !word.startsWith('--'));
 console.log(
