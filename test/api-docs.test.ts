@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Desks } from '../src/core/desks.ts';
 import { createApp } from '../src/server/app.ts';
 import { speak } from './fixtures/audio-server.ts';
-import { type RunningDrover, startDrover, temporaryFolder } from './fixtures/drover.ts';
+import { temporaryFolder } from './fixtures/drover.ts';
 import { u32 } from './fixtures/gguf-writer.ts';
 import { packedEngine } from './fixtures/github/packed-engine.ts';
 import { type FakeGithub, nightly, stable, startGithub } from './fixtures/github/server.ts';
@@ -25,6 +25,7 @@ import {
   type Sending,
 } from './fixtures/openapi.ts';
 import { OPEN_OPTIONS, SmallCore } from './fixtures/real-child.ts';
+import { type Line, startLine } from './fixtures/restarts.ts';
 import { tinyBert, tinyLlama } from './fixtures/tiny-models.ts';
 
 /**
@@ -53,6 +54,9 @@ const LAST = [
   'POST /drover/models/stop',
   'GET /unload',
   'POST /unload',
+  'POST /api/server/restart',
+  'POST /drover/restart',
+  'POST /api/server/restart/hard',
 ];
 /** Routes that are in no document: pages for people, and a method that is shown as two others. */
 const HIDDEN = ['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/'];
@@ -63,11 +67,11 @@ const recording = (): File => new File([speak('good day')], 'recording.wav', { t
 
 const models = temporaryFolder('api-docs-models');
 const dataFolder = mkdtempSync(join(tmpdir(), 'drover-api-docs-'));
-let drover: RunningDrover | null = null;
+let line: Line | null = null;
 let hub: FakeHub | null = null;
 let github: FakeGithub | null = null;
 afterAll(async () => {
-  await drover?.[Symbol.asyncDispose]();
+  await line?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();
   await github?.[Symbol.asyncDispose]();
   models[Symbol.dispose]();
@@ -108,7 +112,7 @@ async function startTestGithub(): Promise<FakeGithub> {
 }
 
 /** A model of each kind that an example speaks of. */
-async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<RunningDrover> {
+async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<Line> {
   const fim = { pre: 259, suf: 260, mid: 261 };
   const metadata = Object.fromEntries(
     Object.entries(fim).map(([part, id]) => [`tokenizer.ggml.fim_${part}_token_id`, u32(id)]),
@@ -122,7 +126,7 @@ async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<RunningDrove
     `models:\n  tts-tones: { cmd: ${cmd} }\n  whisper-tones: { cmd: ${cmd} }\n`,
   );
   const hosts = [...atHub.hosts, new URL(atGithub.url).host];
-  const running = await startDrover({
+  const running = await startLine({
     modelsFolders: [models.path],
     dataFolder,
     engine: null,
@@ -133,10 +137,10 @@ async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<RunningDrove
       DROVER_GITHUB_DOWNLOADS: atGithub.url,
     },
   });
-  await running.waitForLine(/engine ready/);
+  await running.first.waitForLine(/engine ready/);
   for (const name of ['one', 'two']) {
     const stalled = atHub.nextStall();
-    await running.json('/api/models/download', { url: atHub.resolve('ggml-org/models', `${name}.gguf`) });
+    await running.first.json('/api/models/download', { url: atHub.resolve('ggml-org/models', `${name}.gguf`) });
     await stalled;
   }
   return running;
@@ -144,8 +148,8 @@ async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<RunningDrove
 
 hub = await startTestHub();
 github = await startTestGithub();
-drover = await start(hub, github);
-const server = drover;
+line = await start(hub, github);
+const server = line.first;
 const document = await server.json<Document>('/docs/json');
 const operations = operationsOf(document);
 const rankOf = ({ name }: Operation): number => LAST.indexOf(name);

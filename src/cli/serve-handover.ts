@@ -113,6 +113,7 @@ export class Handover implements LifecycleActs {
     const { signal } = this.#abort;
     for (;;) if ((await successor.next(PREPARE_MS, signal)).type === 'prepared') break;
     core.log.debug('the successor is prepared');
+    running.diversion.hold();
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PAUSE_MS)]);
     await untilAborted(core.drover.lifecycle.pauseExclusives(), patience);
     core.lock?.letGo();
@@ -187,6 +188,7 @@ export class Handover implements LifecycleActs {
     if (this.#abort.signal.aborted) {
       this.#successor = null;
       this.#phase = 'over';
+      diversion.release();
       onOver();
       return;
     }
@@ -198,6 +200,7 @@ export class Handover implements LifecycleActs {
     if (hasLock) running.writeServerFile();
     if (this.#phase === 'leaving') core.drover.retirement.callOff();
     core.drover.lifecycle.resumeExclusives();
+    diversion.release();
     running.stay();
     this.#successor = null;
     this.#phase = 'serving';

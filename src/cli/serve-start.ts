@@ -2,6 +2,8 @@
 // it. It must never listen for other machines without a key.
 import { toFault } from '../base/fault.ts';
 import type { LogSink } from '../base/log.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
 import { createApp } from '../server/app.ts';
 import { Diversion } from '../server/diversion.ts';
 import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
@@ -18,6 +20,8 @@ import { VERSION } from './version.ts';
 export class Running implements AsyncDisposable {
   readonly #app: ListenOptions['app'];
   readonly #drainMs: number;
+  /** The setting `listen`, as it was read at the start. */
+  readonly listenText: string;
   #listener: Listener;
   /** Closed for a successor that did not come up; what they had begun may still run. */
   readonly #former: Listener[] = [];
@@ -28,11 +32,12 @@ export class Running implements AsyncDisposable {
     readonly core: OpenedCore,
     readonly diversion: Diversion,
     readonly server: ServerFile,
-    how: { readonly app: ListenOptions['app']; readonly listener: Listener; readonly drainMs: number },
+    how: { readonly app: ListenOptions['app']; readonly listener: Listener; readonly settings: Settings },
   ) {
     this.#app = how.app;
     this.#listener = how.listener;
-    this.#drainMs = how.drainMs;
+    this.#drainMs = how.settings.drainTimeout * 1000;
+    this.listenText = how.settings.listen;
   }
 
   get listener(): Listener {
@@ -89,10 +94,12 @@ export async function startServer(call: Call, sink: LogSink | null, takeover: Ta
 }
 
 async function start(call: Call, sink: LogSink | null, takeover: Takeover | null): Promise<Running> {
-  const { settings } = call.config;
-  const address = parseAddress(settings.listen);
   const before = takeover === null ? null : await predecessorOf(takeover);
-  const core = await openCore(call, {
+  // The server before us may have changed it until the word came.
+  const current = before === null ? call : { ...call, config: loadConfig(call.options) };
+  const { settings } = current.config;
+  const address = parseAddress(settings.listen);
+  const core = await openCore(current, {
     holdsLock: true,
     sink,
     ...(before === null ? {} : { predecessor: before.predecessor, startsAfter: before.sequence }),
@@ -138,7 +145,7 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       key: keys.createTransient(before?.key ?? undefined),
       version: VERSION,
     };
-    const running = new Running(core, diversion, server, { app, listener, drainMs: settings.drainTimeout * 1000 });
+    const running = new Running(core, diversion, server, { app, listener, settings });
     running.writeServerFile();
     drover.setUrls(listener.urls);
     log.info('listening', { url: listener.urls[0] ?? '' });

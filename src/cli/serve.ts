@@ -35,7 +35,7 @@ export const serve: Run = async (call) => {
   const attendantPid = (): number | null => takeover?.attendantPid ?? (isOursToAttend ? process.pid : null);
   const handover = new Handover({
     running,
-    listenText: call.config.settings.listen,
+    listenText: running.listenText,
     start: () => ({
       argv,
       environment: environment(),
@@ -55,10 +55,12 @@ export const serve: Run = async (call) => {
   drover.lifecycle.install(handover);
   // Two that look at the folders would both write down what they found.
   drover.lifecycle.exclusive({ pause: () => core.library.unwatch(), resume: () => core.library.watch() });
-  // And two that download would write into the same files.
-  const downloads = core.desks?.downloads;
-  if (downloads !== undefined) {
+  if (core.desks !== null) {
+    const { downloads, configuration } = core.desks;
+    // Two that download would write into the same files.
     drover.lifecycle.exclusive({ pause: () => downloads.rest(), resume: () => downloads.goOn() });
+    // The successor reads the configuration once it has the word.
+    drover.lifecycle.exclusive({ pause: () => configuration.settled(), resume: () => undefined });
   }
   handleSignals({
     log: core.log,
@@ -79,6 +81,8 @@ export const serve: Run = async (call) => {
   announce(core, listener.urls);
   // What can wait has waited until now: the first request may already be here.
   void settle(core);
+  // It may have changed since we have read it, and nobody watched.
+  if (takeover !== null) void reload(core, 'another server served before', { isForNews: true });
   await ended.promise;
   stopWatching();
   await running[Symbol.asyncDispose]();

@@ -128,6 +128,11 @@ export class Configuration {
     return { model, ...makeEntry(model, wishes, await this.#options.entryContext(wishes)) };
   }
 
+  /** Resolves when every change that was begun is written. */
+  async settled(): Promise<void> {
+    await this.#mailbox.send(() => undefined);
+  }
+
   /**
    * Gives a file an entry of its own. Faults: `not_found` (no such file), `unprocessable` (no usable model), `conflict`
    * with `existingModelId` and `filePath` where it has one.

@@ -103,14 +103,19 @@ function guarded(
     if (outer === null || handler !== inner) {
       const answer = handler as Fetch;
       inner = answer;
-      outer = guard.wrap((request, server) => {
-        if (diversion?.isOpen === true) return diversion.answer(request);
-        return waiting === null || pathOf(request) === '/health'
+      const here: Fetch = (request, server) =>
+        waiting === null || pathOf(request) === '/health'
           ? answer(request, server)
           : waiting.then(
               () => answer(request, server),
               () => answer(request, server),
             );
+      outer = guard.wrap((request, server) => {
+        if (diversion === null) return here(request, server);
+        if (diversion.isOpen) return diversion.answer(request);
+        const decision = diversion.decision(request);
+        if (decision === null) return here(request, server);
+        return decision.then(() => (diversion.isOpen ? diversion.answer(request) : here(request, server)));
       }, failure);
     }
     return outer;

@@ -1,9 +1,12 @@
 // Requests that come in on kept connections after a successor has taken over: they are passed on to it, and the answer asks
-// the client to come back on a new connection. It must never answer one by itself: what it changed here would be lost.
+// the client to come back on a new connection. It must never answer one by itself: what it changed here would be lost. For
+// the same reason what changes something waits at the door while it is open who will serve.
+import { scopeOf } from '../access/scopes.ts';
 import { Fault } from '../base/fault.ts';
 import { relay } from '../base/relay.ts';
+import { Latch } from '../base/sync.ts';
 import { Upstream } from '../base/upstream.ts';
-import { announcedLength, INFERENCE_LIMIT_BYTES, targetOf } from '../dialects/intake.ts';
+import { announcedLength, INFERENCE_LIMIT_BYTES, pathOf, targetOf } from '../dialects/intake.ts';
 
 /** What a relay to an engine leaves out and a server like us wants to see. Host and origin have been judged here. */
 const PASSED = ['authorization', 'x-api-key', 'cookie', 'referer', 'forwarded', 'x-forwarded-for', 'x-real-ip'];
@@ -18,6 +21,8 @@ export class Diversion {
   readonly #upstream = new Upstream();
   #open: Open | null = null;
   #lastAt = 0;
+  /** Set while it is not decided who will serve. */
+  #undecided: Latch | null = null;
 
   get isOpen(): boolean {
     return this.#open !== null;
@@ -28,9 +33,27 @@ export class Diversion {
     return performance.now() - this.#lastAt;
   }
 
+  /** From now on what changes something waits, until `open` or `release`. */
+  hold(): void {
+    this.#undecided ??= new Latch();
+  }
+
+  /** It is us who serve on. */
+  release(): void {
+    this.#undecided?.open();
+    this.#undecided = null;
+  }
+
+  /** What a request has to wait for, if anything. Answers of models change nothing. */
+  decision(request: Request): Promise<void> | null {
+    if (this.#undecided === null || request.method === 'GET' || request.method === 'HEAD') return null;
+    return scopeOf(request.method, pathOf(request)) === 'chat' ? null : this.#undecided.promise;
+  }
+
   open(url: string): void {
     this.#lastAt = performance.now();
     this.#open = { url, gone: new AbortController() };
+    this.release();
   }
 
   /** The successor has gone: what is under way breaks off. */

@@ -5,10 +5,11 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { speak } from '../fixtures/audio-server.ts';
-import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
+import { type RunningDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { packedEngine } from '../fixtures/github/packed-engine.ts';
 import { type FakeGithub, nightly, stable, startGithub } from '../fixtures/github/server.ts';
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
+import { eventually, type Line, startLine } from '../fixtures/restarts.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
 import { differences } from './shape.ts';
 
@@ -41,9 +42,11 @@ const drive = (letter: 'C' | 'D', ...path: string[]): string => join(root.path, 
 const llama = (name: string, more = {}): Uint8Array => tinyLlama({ name, contextTokens: 256, ...more });
 let hub: FakeHub;
 let github: FakeGithub;
+let line: Line;
 let drover: RunningDrover;
 let key: string | null = null;
 let downloadId = '';
+let hasRestarted: Promise<void> | null = null;
 
 beforeAll(async () => {
   const packed = await packedEngine('llama-b11669');
@@ -96,7 +99,7 @@ beforeAll(async () => {
       '',
     ].join('\n'),
   );
-  drover = await startDrover({
+  line = await startLine({
     engine: null,
     dataFolder: data,
     modelsFolders: [drive('C', 'AI/Models')],
@@ -107,11 +110,12 @@ beforeAll(async () => {
       DROVER_GITHUB_DOWNLOADS: github.url,
     },
   });
+  drover = line.first;
   await drover.waitForLine(/engine ready/);
 }, 120_000);
 
 afterAll(async () => {
-  await drover?.[Symbol.asyncDispose]();
+  await line?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();
   await github?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -168,14 +172,14 @@ async function curl(command: string): Promise<Answer> {
 
 async function send(number: number): Promise<Answer> {
   const { command } = LINES[number - 1] ?? { command: '' };
-  const line = await filled(command);
-  if (key === null || line.includes('Authorization')) return curl(line);
-  const without = await curl(line);
+  const filledIn = await filled(command);
+  if (key === null || filledIn.includes('Authorization')) return curl(filledIn);
+  const without = await curl(filledIn);
   expect({ status: without.status, body: without.json }).toMatchObject({
     status: 401,
-    body: line.includes('/v1/') ? { error: {} } : { error: 'API key required or invalid' },
+    body: filledIn.includes('/v1/') ? { error: {} } : { error: 'API key required or invalid' },
   });
-  return curl(CARRIERS[number % CARRIERS.length]?.(line) ?? line);
+  return curl(CARRIERS[number % CARRIERS.length]?.(filledIn) ?? filledIn);
 }
 
 /** What our answer has that the documented one has not is ours to add; what is not known may be null. */
@@ -303,9 +307,15 @@ const STEPS: readonly Step[] = [
     expect(answer.json).toEqual(DOCUMENTED[String(number)]);
   }),
   step('Hard Restart', async (number) => {
+    const before = line.pid();
     const answer = await send(number);
     expectDocumented(number, answer);
     expect(answer.json).toEqual(DOCUMENTED[String(number)]);
+    // The next lines are sent at once, whoever serves.
+    hasRestarted = eventually(
+      () => ![0, before].includes(line.pid()),
+      () => drover.log(),
+    );
   }),
   step('Unload All Models', async (number) => {
     expect((await send(number)).json).toEqual(DOCUMENTED[String(number)]);
@@ -350,6 +360,7 @@ const STEPS: readonly Step[] = [
     hub.relent();
   }),
   step('Get HF API Key Status', async (number) => {
+    await hasRestarted;
     expect((await send(number)).json).toEqual({ hasKey: false, masked: '', apiKey: '' });
   }),
   step('Set HF API Key', async (number) => {

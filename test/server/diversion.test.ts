@@ -98,3 +98,33 @@ test('a kept connection is asked to come back', async () => {
   expect(second).toMatch(/connection: close/i);
   expect(second).toContain('"target":"/v1/models"');
 });
+
+test('while it is open who will serve, what changes something waits; what does not, does not', async () => {
+  await using successor = startEcho();
+  await using old = await startOld();
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(`${old.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  old.diversion.hold();
+  let isAnswered = false;
+  const held = post('/drover/rescan', {}).finally(() => {
+    isAnswered = true;
+  });
+  expect((await fetch(`${old.url}/drover/status`)).status).toBe(200);
+  // Its model is not there, which only the one who serves can say.
+  expect((await post('/v1/chat/completions', { model: 'nobody', messages: [] })).status).toBe(404);
+  expect(isAnswered).toBe(false);
+  old.diversion.open(successor.baseUrl);
+  expect(((await (await held).json()) as Echoed).target).toBe('/drover/rescan');
+
+  old.diversion.close();
+  old.diversion.hold();
+  const again = post('/drover/rescan', {});
+  expect((await fetch(`${old.url}/health`)).status).toBe(200);
+  old.diversion.release();
+  const answer = await again;
+  expect([answer.status, answer.headers.get('connection') === 'close']).toEqual([200, false]);
+});
