@@ -6,7 +6,7 @@ import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
 const SLOW =
-  /(api-docs|docs-page|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak|test\/(keys|import)|test\/claracore\/.*)[^/]*\.test\.ts$/;
+  /(api-docs|docs-page|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak|test\/(keys|import|pull)|test\/claracore\/.*)[^/]*\.test\.ts$/;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');

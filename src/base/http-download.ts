@@ -11,6 +11,7 @@ import { Part } from './http-part.ts';
 import { abortFault, type RequestOptions } from './http-request.ts';
 import { HttpSource } from './http-source.ts';
 import { type Outcome, SMALL_BYTES, Transfer } from './http-transfer.ts';
+import { sizeText } from './size.ts';
 
 export interface DownloadOptions extends RequestOptions {
   /** Lower-case hex. Null or absent: nobody published one, and only the size is checked. */
@@ -165,10 +166,10 @@ class Download {
     const { bavail, bsize } = await statfs(dirname(this.#path));
     const freeBytes = bavail * bsize;
     if (freeBytes >= neededBytes + reservedBytes) return;
-    const others = reservedBytes > 0 ? `, of which other downloads need ${mib(reservedBytes)}` : '';
+    const others = reservedBytes > 0 ? `, of which other downloads need ${sizeText(reservedBytes)}` : '';
     throw new Fault(
       'disk_full',
-      `${basename(this.#path)} needs ${mib(neededBytes)} MiB more, and ${mib(freeBytes)} are free${others}.`,
+      `${basename(this.#path)} needs ${sizeText(neededBytes)} more, and ${sizeText(freeBytes)} are free${others}.`,
       {
         hint: `Free some space on the disk of ${dirname(this.#path)}, then try again.`,
         details: { neededBytes, freeBytes, reservedBytes },
@@ -190,5 +191,3 @@ class Download {
     });
   }
 }
-
-const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024);

@@ -1,7 +1,7 @@
 // The command line's way to a running server: address and local key from the data directory, our native API over HTTP.
 // It must never start one; who needs a server without one is told so.
 import { existsSync, readFileSync } from 'node:fs';
-import { Fault, type FaultKind, toFault } from '../base/fault.ts';
+import { FAULT_KINDS, Fault, type FaultKind, toFault } from '../base/fault.ts';
 import type { Paths } from '../config/paths.ts';
 
 /** What a running server leaves in its data directory, readable by its owner only. */
@@ -96,22 +96,7 @@ async function faultOf(response: Response): Promise<Fault> {
   }
 }
 
-const KNOWN_KINDS = new Set<string>([
-  'bad_request',
-  'unauthorized',
-  'forbidden',
-  'not_found',
-  'conflict',
-  'unprocessable',
-  'unavailable',
-  'does_not_fit',
-  'bad_gateway',
-  'config_invalid',
-  'engine_unobtainable',
-  'offline',
-  'internal',
-  'cancelled',
-]);
+const KNOWN_KINDS: ReadonlySet<string> = new Set(FAULT_KINDS);
 
 const kindOf = (status: number): FaultKind => {
   if (status === 401) return 'unauthorized';

@@ -1,6 +1,7 @@
 // How we speak to a person at a terminal: data on stdout, everything else on stderr, colours only where they are wanted.
 // It must never prompt when stdin is not a terminal.
 import { SingleBar } from 'cli-progress';
+import { sizeText } from '../base/size.ts';
 import { environment } from '../config/load.ts';
 
 const wantsColour = (stream: NodeJS.WriteStream): boolean => {
@@ -36,17 +37,8 @@ export function tell(text: string): void {
 }
 
 /** `1.9 GiB`, `512 MiB`, `unknown`. */
-export function bytesText(bytes: number | null | undefined): string {
-  if (bytes === null || bytes === undefined) return 'unknown';
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
+export const bytesText = (bytes: number | null | undefined): string =>
+  bytes === null || bytes === undefined ? 'unknown' : sizeText(bytes);
 
 /** `35 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
 export function durationText(milliseconds: number | null | undefined): string {

@@ -94,6 +94,7 @@ export const VERBS: readonly Verb[] = [
     name: 'downloads',
     words: '[action] [id]',
     help: 'ls, pause ID, resume ID, cancel ID, rm ID: downloads of the server',
+    actions: ['ls', 'pause', 'resume', 'cancel', 'rm'],
     load: async () => (await import('./pull.ts')).downloads,
   },
   {
@@ -150,7 +151,7 @@ export const VERBS: readonly Verb[] = [
     name: 'config',
     words: '<action> [key] [value]',
     help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check, generate [FOLDER]',
-    actions: ['get', 'set', 'unset', 'edit', 'path', 'check'],
+    actions: ['get', 'set', 'unset', 'edit', 'path', 'check', 'generate'],
     load: async () => (await import('./config.ts')).config,
   },
   {

@@ -2,6 +2,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '../base/fault.ts';
+import { sizeText } from '../base/size.ts';
 import type { FileRecord, JobRecord } from './downloads-record.ts';
 
 /** Left free beside the files. */
@@ -25,10 +26,10 @@ export function requireSpace(job: JobRecord, others: Iterable<JobRecord>): void 
   const { bavail, bsize } = statfsSync(folder);
   const freeBytes = bavail * bsize;
   if (freeBytes >= wantedBytes + reservedBytes + SPARE_BYTES) return;
-  const reserved = reservedBytes === 0 ? '' : `, of which other downloads will take ${mib(reservedBytes)}`;
+  const reserved = reservedBytes === 0 ? '' : `, of which other downloads will take ${sizeText(reservedBytes)}`;
   throw new Fault(
     'disk_full',
-    `${job.name} needs ${mib(wantedBytes)} MiB more, and ${mib(freeBytes)} are free${reserved}.`,
+    `${job.name} needs ${sizeText(wantedBytes)} more, and ${sizeText(freeBytes)} are free${reserved}.`,
     {
       hint: `Free some space on the disk of ${folder}, or choose a smaller quantization; then resume the download.`,
       details: { neededBytes: wantedBytes, freeBytes, reservedBytes },
@@ -62,5 +63,3 @@ function allocatedBytes(path: string): number {
     return 0;
   }
 }
-
-const mib = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
