@@ -374,7 +374,7 @@ const STEPS: readonly Step[] = [
   }),
   step('Update Configuration', async (number) => {
     const { status, json } = await send(number);
-    expect({ status, json }).toMatchObject({ status: 200, json: { requiresRestart: true } });
+    expect({ status, json }).toMatchObject({ status: 200, json: { requiresRestart: false, affectedModels: [] } });
     const { yaml, config } = await api<{ yaml: string; config: { logLevel: string } }>('/api/config');
     expect(config.logLevel).toBe('debug');
     expect(yaml).toContain('# the one we know');
@@ -490,7 +490,7 @@ const STEPS: readonly Step[] = [
   step('Configuration Management', async (number) => {
     const { status, json } = await send(number);
     const updated = { contextSize: 32_768, layers: 999, batchSize: 1024 };
-    expect({ status, json }).toMatchObject({ status: 200, json: { requiresRestart: true } });
+    expect({ status, json }).toMatchObject({ status: 200, json: { requiresRestart: false, affectedModels: [] } });
     expect(json.updated).toEqual(updated);
   }),
   step('Configuration Management', async (number) => expectDocumented(14, await send(number))),

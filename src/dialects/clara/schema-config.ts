@@ -1,10 +1,11 @@
 // ClaraCore's wire shapes of the configuration, its folders and its making, with examples.
 import { Type } from '@sinclair/typebox';
+import * as example from './examples.ts';
 import { backend, count, open, orNull, path, paths, text, texts, time } from './schema.ts';
 
 export const ConfigSchema = Type.Object(
   { yaml: text, config: Type.Object({ models: Type.Record(Type.String(), Type.Object({}, open)) }, open) },
-  open,
+  { ...open, examples: [example.config] },
 );
 
 export const ConfigBody = Type.Object(
@@ -14,7 +15,7 @@ export const ConfigBody = Type.Object(
 
 const restart = {
   requiresRestart: Type.Boolean({
-    description: 'Always true, as ClaraCore says it. New settings count at once for what is started from now on.',
+    description: 'True where models run with older settings. New ones count at once for what is started from now on.',
   }),
   restartMessage: text,
   affectedModels: Type.Array(Type.String(), {
@@ -22,7 +23,10 @@ const restart = {
   }),
 };
 
-export const ConfigWrittenSchema = Type.Object({ status: text, backup: orNull(text), ...restart }, open);
+export const ConfigWrittenSchema = Type.Object(
+  { status: text, backup: orNull(text), ...restart },
+  { ...open, examples: [example.configWritten] },
+);
 
 export const ValidSchema = Type.Object(
   {
@@ -34,7 +38,7 @@ export const ValidSchema = Type.Object(
     downloadDir: Type.Optional(text),
     error: Type.Optional(text),
   },
-  open,
+  { ...open, examples: [example.valid] },
 );
 
 const folder = Type.Object({ folder: text, status: text, models: count, error: Type.Optional(text) }, open);
@@ -76,7 +80,7 @@ export const ScanSchema = Type.Object(
     totalModels: count,
     foldersScanned: count,
   },
-  open,
+  { ...open, examples: [example.scan] },
 );
 
 export const WishesSchema = Type.Object(
@@ -115,8 +119,14 @@ const modelInfo = Type.Object(
   open,
 );
 
-export const AppendedSchema = Type.Object({ status: text, modelId: text, modelInfo, ...restart }, open);
-export const PreviewSchema = Type.Object({ status: text, config: Type.Object({}, open), modelInfo }, open);
+export const AppendedSchema = Type.Object(
+  { status: text, modelId: text, modelInfo, ...restart },
+  { ...open, examples: [example.appended] },
+);
+export const PreviewSchema = Type.Object(
+  { status: text, config: Type.Object({}, open), modelInfo },
+  { ...open, examples: [example.preview] },
+);
 
 export const ModelBody = Type.Object(
   {
@@ -133,11 +143,11 @@ export const ModelBody = Type.Object(
 );
 export const ModelWrittenSchema = Type.Object(
   { status: text, model: text, backup: orNull(text), updated: Type.Object({}, open), ...restart },
-  open,
+  { ...open, examples: [example.modelWritten] },
 );
 export const DeletedSchema = Type.Object(
   { status: text, modelId: text, message: text, backup: orNull(text), deletedFiles: texts },
-  open,
+  { ...open, examples: [example.deleted] },
 );
 
 export const FoldersBody = Type.Object(
@@ -163,10 +173,16 @@ export const FoldersSchema = Type.Object(
     version: Type.Literal('1.0'),
     totalCount: count,
   },
-  open,
+  { ...open, examples: [example.folders] },
 );
-export const FoldersAddedSchema = Type.Object({ status: text, addedFolders: texts, errors: texts }, open);
-export const FoldersRemovedSchema = Type.Object({ status: text, removedFolders: texts, remainingCount: count }, open);
+export const FoldersAddedSchema = Type.Object(
+  { status: text, addedFolders: texts, errors: texts },
+  { ...open, examples: [example.foldersAdded] },
+);
+export const FoldersRemovedSchema = Type.Object(
+  { status: text, removedFolders: texts, remainingCount: count },
+  { ...open, examples: [example.foldersRemoved] },
+);
 
 export const RegenerateBody = Type.Object(
   { options },
@@ -188,13 +204,16 @@ export const RegeneratedSchema = Type.Object(
     note: text,
     autoRestart: text,
   },
-  open,
+  { ...open, examples: [example.regenerated] },
 );
 
-export const MissingRemovedSchema = Type.Object({ status: text, removedModels: texts, message: text }, open);
+export const MissingRemovedSchema = Type.Object(
+  { status: text, removedModels: texts, message: text },
+  { ...open, examples: [example.missingRemoved] },
+);
 export const DuplicatesRemovedSchema = Type.Object(
   { message: text, duplicatesRemoved: count, removedModels: texts, keptModels: texts },
-  open,
+  { ...open, examples: [example.duplicatesRemoved] },
 );
 
 export const SetupSchema = Type.Object(
@@ -210,5 +229,5 @@ export const SetupSchema = Type.Object(
     started_at: orNull(time),
     updated_at: orNull(time),
   },
-  open,
+  { ...open, examples: [example.setup] },
 );

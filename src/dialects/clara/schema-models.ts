@@ -1,5 +1,6 @@
 // ClaraCore's wire shapes of models at work, their figures and downloads, with examples.
 import { Type } from '@sinclair/typebox';
+import * as example from './examples.ts';
 import { bytes, count, open, orNull, text, texts, time } from './schema.ts';
 
 export const ModelStatusSchema = Type.Object(
@@ -28,6 +29,7 @@ export const MetricsSchema = Type.Array(
     },
     open,
   ),
+  { examples: [example.metrics] },
 );
 
 export const RequestMetricsSchema = Type.Array(
@@ -45,6 +47,7 @@ export const RequestMetricsSchema = Type.Array(
     },
     open,
   ),
+  { examples: [example.requestMetrics] },
 );
 
 export const DownloadBody = Type.Object(
@@ -72,7 +75,7 @@ export const DownloadStartedSchema = Type.Object(
     modelId: text,
     filename: text,
   },
-  open,
+  { ...open, examples: [example.downloadStarted] },
 );
 
 export const DownloadSchema = Type.Object(
@@ -89,10 +92,13 @@ export const DownloadSchema = Type.Object(
     eta: Type.String({ description: '`2m 15s`; empty while it is not known.' }),
     error: Type.Optional(text),
   },
-  open,
+  { ...open, examples: [example.download] },
 );
-export const DownloadsSchema = Type.Record(Type.String(), DownloadSchema);
-export const DownloadChangedSchema = Type.Object({ status: text, downloadId: text }, open);
+export const DownloadsSchema = Type.Record(Type.String(), DownloadSchema, { examples: [example.downloads] });
+export const DownloadChangedSchema = Type.Object(
+  { status: text, downloadId: text },
+  { ...open, examples: [example.downloadChanged] },
+);
 export const CancelBody = Type.Object(
   { downloadId: Type.String({ minLength: 1, maxLength: 256 }) },
   { ...open, examples: [{ downloadId: '{{runningDownload}}' }] },
@@ -116,5 +122,5 @@ export const DestinationsSchema = Type.Object(
     ),
     count,
   },
-  open,
+  { ...open, examples: [example.destinations] },
 );

@@ -1,5 +1,6 @@
 // ClaraCore's wire shapes of the machine, the settings and the engine, with examples.
 import { Type } from '@sinclair/typebox';
+import * as example from './examples.ts';
 import { backend, bytes, count, open, orNull, text, texts, time } from './schema.ts';
 
 export const SpecsSchema = Type.Object(
@@ -56,7 +57,7 @@ export const DetectionSchema = Type.Object(
     ),
     detectionTimestamp: time,
   },
-  open,
+  { ...open, examples: [example.detection] },
 );
 
 export const SettingsBody = Type.Object(
@@ -74,21 +75,24 @@ export const SettingsBody = Type.Object(
   { ...open, examples: [{ preferredContext: 65536, throughputFirst: true, enableJinja: true }] },
 );
 
-export const SettingsSchema = Type.Object({
-  settings: Type.Object(
-    {
-      gpuType: text,
-      backend: text,
-      vramGB: orNull(Type.Number()),
-      ramGB: orNull(Type.Number()),
-      preferredContext: orNull(Type.Integer()),
-      throughputFirst: Type.Boolean(),
-      enableJinja: Type.Boolean(),
-      requireApiKey: Type.Boolean(),
-    },
-    open,
-  ),
-});
+export const SettingsSchema = Type.Object(
+  {
+    settings: Type.Object(
+      {
+        gpuType: text,
+        backend: text,
+        vramGB: orNull(Type.Number()),
+        ramGB: orNull(Type.Number()),
+        preferredContext: orNull(Type.Integer()),
+        throughputFirst: Type.Boolean(),
+        enableJinja: Type.Boolean(),
+        requireApiKey: Type.Boolean(),
+      },
+      open,
+    ),
+  },
+  { examples: [example.settings] },
+);
 
 export const SavedSchema = Type.Object({ status: text }, { ...open, examples: [{ status: 'saved' }] });
 
@@ -101,7 +105,10 @@ export const HubKeySchema = Type.Object(
   { ...open, examples: [{ hasKey: true, masked: 'hf_…mple', apiKey: '' }] },
 );
 
-export const RestartSchema = Type.Object({ message: text, status: Type.Literal('restarting') }, open);
+export const RestartSchema = Type.Object(
+  { message: text, status: Type.Literal('restarting') },
+  { ...open, examples: [example.restarting] },
+);
 
 export const BinarySchema = Type.Object(
   {
@@ -117,7 +124,7 @@ export const BinarySchema = Type.Object(
     updateAvailable: orNull(Type.Boolean()),
     error: Type.Optional(text),
   },
-  open,
+  { ...open, examples: [example.binary] },
 );
 export const BinaryUpdatedSchema = Type.Object(
   {
@@ -128,5 +135,5 @@ export const BinaryUpdatedSchema = Type.Object(
     path: text,
     wasForced: Type.Boolean(),
   },
-  open,
+  { ...open, examples: [example.binaryUpdated] },
 );

@@ -45,12 +45,15 @@ export function configToWire({ text, values, summary }: ConfigView) {
   };
 }
 
-const RESTART = 'Would you like to restart the server to apply changes?';
-
-const restartFields = (write: ConfigWrite, what: string) => ({
-  requiresRestart: true,
-  restartMessage: `${what} ${RESTART}`,
-  affectedModels: [...write.affected],
+/** New settings count for whatever starts from now on; what runs keeps its own until it is restarted. */
+const restartFields = ({ affected }: ConfigWrite, what: string) => ({
+  requiresRestart: affected.length > 0,
+  restartMessage: `${what} ${
+    affected.length > 0
+      ? 'Would you like to restart the server to apply changes?'
+      : 'It counts already: no restart is needed.'
+  }`,
+  affectedModels: [...affected],
 });
 
 export const writtenToWire = (write: ConfigWrite) => ({
@@ -216,7 +219,10 @@ export const regeneratedToWire = (made: Regenerated) => ({
   source: 'The headers of the GGUF files, and placement on this machine',
   primaryFolder: made.folders[0]?.path ?? '',
   note: noteOf(made),
-  autoRestart: 'Soft restart triggered automatically',
+  autoRestart:
+    made.affected.length === 0
+      ? 'Not needed: the configuration counts already'
+      : `The configuration counts already; until a restart these run as before: ${made.affected.join(', ')}`,
   backup: made.backupPath,
   added: [...made.added],
   changed: [...made.changed],
