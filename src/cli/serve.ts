@@ -2,9 +2,10 @@
 // restart it gives all that to a successor. It must never leave a child behind.
 import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isatty } from 'node:tty';
 import { toFault } from '../base/fault.ts';
 import { formatLogLine, type LogSink } from '../base/log.ts';
-import { Latch } from '../base/sync.ts';
+import { Latch, pause } from '../base/sync.ts';
 import { environment } from '../config/load.ts';
 import type { ReloadOptions } from '../core/drover.ts';
 import { attend, isAwaited } from '../service/attendant.ts';
@@ -29,7 +30,7 @@ export const serve: Run = async (call) => {
   const { drover } = core;
   const ended = new Latch();
   let isAttending = false;
-  const hasTerminal = process.stdin.isTTY === true || process.stderr.isTTY === true;
+  const hasTerminal = isatty(0) || isatty(2);
   // Asked at the start: who becomes an orphan later is nobody's concern. A successor's line has its attendant, or needs none.
   const isOursToAttend = takeover === null && isAwaited(environment(), hasTerminal);
   const attendantPid = (): number | null => takeover?.attendantPid ?? (isOursToAttend ? process.pid : null);
@@ -79,7 +80,8 @@ export const serve: Run = async (call) => {
   takeover?.listening(running.server.url);
   const stopWatching = watchConfig(core, () => !handover.isLeaving);
   announce(core, listener.urls);
-  // What can wait has waited until now: the first request may already be here.
+  // What can wait has waited until now, and waits for whoever is at the door already.
+  await pause(0);
   void settle(core);
   // It may have changed since we have read it, and nobody watched.
   if (takeover !== null) void reload(core, 'another server served before', { isForNews: true });

@@ -258,14 +258,20 @@ const MAYBE_WITH_VALUE = `
 --log-colors
 `;
 
-const OPTIONS = new Map<string, LlamaOption>([
-  ...rowsOf(WITH_VALUE, 'value'),
-  ...rowsOf(SWITCHES, 'nothing'),
-  ...rowsOf(MAYBE_WITH_VALUE, 'maybe'),
-]);
+/** By spelling; made when the first command is read, since most starts read none. */
+let table: ReadonlyMap<string, LlamaOption> | null = null;
 
-function rowsOf(table: string, takes: LlamaOption['takes']): (readonly [string, LlamaOption])[] {
-  return table
+function optionOf(spelling: string): LlamaOption | null {
+  table ??= new Map([
+    ...rowsOf(WITH_VALUE, 'value'),
+    ...rowsOf(SWITCHES, 'nothing'),
+    ...rowsOf(MAYBE_WITH_VALUE, 'maybe'),
+  ]);
+  return table.get(plainSpelling(spelling)) ?? null;
+}
+
+function rowsOf(rows: string, takes: LlamaOption['takes']): (readonly [string, LlamaOption])[] {
+  return rows
     .trim()
     .split('\n')
     .flatMap((row) => {
@@ -297,7 +303,7 @@ export function readOptions(words: readonly string[], from: number): GivenOption
     const word = words[at] ?? '';
     const equals = word.startsWith('-') ? word.indexOf('=') : -1;
     const spelling = equals === -1 ? word : word.slice(0, equals);
-    const option = OPTIONS.get(plainSpelling(spelling)) ?? null;
+    const option = optionOf(spelling);
     if (equals !== -1) {
       given.push({ spelling, option, value: word.slice(equals + 1), at, valueAt: at });
       continue;

@@ -23,6 +23,7 @@ export class Reaper implements ChildRecords {
   readonly #log: Log;
   readonly #identity: string;
   readonly #children = new Set<number>();
+  #hasStarted = false;
 
   /** `folder` belongs to one running Drover at a time (the data folder's lock sees to that); it is made when absent. */
   constructor(folder: string, log: Log) {
@@ -37,7 +38,9 @@ export class Reaper implements ChildRecords {
   /** Ends what an earlier Drover left behind, and leaves alone what this one has started. */
   reap(): readonly number[] {
     const ended = new Set<number>();
-    const own = new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')]);
+    const own = this.#hasStarted
+      ? new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')])
+      : new Set<number>();
     for (const file of readdirSync(this.#folder)) {
       if (!/^\d+\.json$/.test(file)) continue;
       if (own.has(Number.parseInt(file, 10))) continue;
@@ -72,6 +75,7 @@ export class Reaper implements ChildRecords {
 
   record(pid: number, name: string): void {
     this.#children.add(pid);
+    this.#hasStarted = true;
     if (process.platform === 'linux') this.#write(pid, name);
     // Asking `ps` takes milliseconds that the load should not wait for.
     else setTimeout(() => this.#write(pid, name), 100).unref();

@@ -63,21 +63,21 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     );
   };
   app.onError(({ error, request }) => failure(error, request));
-  return app
-    .use(pages())
-    .use(docsPages(drover, options.desks ?? null, () => app))
-    .use(
-      openaiRoutes({
-        drover,
-        upstream,
-        silenceMs: options.silenceMs ?? 15_000,
-        engineTargets: options.engineTargets ?? (() => []),
-      }),
-    )
-    .use(droverRoutes(drover))
-    .use(options.desks === undefined ? new Elysia() : claraRoutes(drover, options.desks))
-    .use(options.desks === undefined ? new Elysia() : deskRoutes(drover, options.desks))
-    .wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
+  const { desks } = options;
+  pages(app);
+  docsPages(app, drover, desks ?? null);
+  openaiRoutes(app, {
+    drover,
+    upstream,
+    silenceMs: options.silenceMs ?? 15_000,
+    engineTargets: options.engineTargets ?? (() => []),
+  });
+  droverRoutes(app, drover);
+  if (desks !== undefined) {
+    claraRoutes(app, drover, desks);
+    deskRoutes(app, drover, desks);
+  }
+  return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }
 
 const stackOf = (thrown: unknown): string =>

@@ -1,7 +1,7 @@
 // The API documents for people (`/docs`, Swagger UI) and for programs (`/docs/json`). The page asks for nothing but what
 // this server has; the document needs a key where one is needed.
 import { Type } from '@sinclair/typebox';
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { Fault } from '../base/fault.ts';
 import type { Desks } from '../core/desks.ts';
 import type { Drover } from '../core/drover.ts';
@@ -13,18 +13,18 @@ import { DOCS_FILES, DOCS_PAGE } from './docs-files.ts';
 
 const described = describer({ tag: 'Server', error: errorAnswer });
 
-/** `describedApp` is the whole server, asked when somebody reads its description. */
-export function docsPages(drover: Drover, desks: Desks | null, describedApp: () => AnyElysia): AnyElysia {
+/** Describes the whole server, `app`, when somebody asks. */
+export function docsPages(app: AnyElysia, drover: Drover, desks: Desks | null): void {
   let document: ApiDocument | null = null;
   const answerDocument = async (request: Request): Promise<Response> => {
     // What makes the document is loaded with it: the start is not the time.
     if (document === null) {
       const { ApiDocument } = await import('./api-document.ts');
-      document ??= new ApiDocument(drover, desks, describedApp());
+      document ??= new ApiDocument(drover, desks, app);
     }
     return document.answer(request);
   };
-  return new Elysia({ name: 'docs' })
+  app
     .get('/docs', ({ request }) => DOCS_PAGE.answer(request), { detail: { hide: true } })
     .get('/docs/*', ({ request }) => fileOf(request), { detail: { hide: true } })
     .get('/docs/json', ({ request }) => answerDocument(request), {

@@ -1,6 +1,6 @@
 // The page for people at /ui/. Everything is in this file: no page may load anything from another host, and a page's
 // shell holds no secrets.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { pathOf } from '../dialects/intake.ts';
 
 const PAGE_HEADERS = {
@@ -42,12 +42,10 @@ const PAGE = `<!doctype html>
 
 const redirect = (): Response => new Response(null, { status: 302, headers: { location: '/ui/' } });
 
-export function pages(): AnyElysia {
+export function pages(app: AnyElysia): void {
   const page = (): Response => new Response(PAGE, { headers: PAGE_HEADERS });
-  return (
-    new Elysia({ name: 'pages' })
-      .get('/', redirect, { detail: { hide: true } })
-      // The router takes a path with and without its last slash for one and the same.
-      .get('/ui/', ({ request }) => (pathOf(request) === '/ui' ? redirect() : page()), { detail: { hide: true } })
-  );
+  app
+    .get('/', redirect, { detail: { hide: true } })
+    // The router takes a path with and without its last slash for one and the same.
+    .get('/ui/', ({ request }) => (pathOf(request) === '/ui' ? redirect() : page()), { detail: { hide: true } });
 }

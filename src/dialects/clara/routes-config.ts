@@ -1,5 +1,5 @@
 // ClaraCore's routes about the configuration and the folders that it is made from. Each is one call to the core.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
@@ -59,9 +59,10 @@ const MODEL = '/api/config/model/';
 const MODELS = '/api/config/models/';
 const modelId = { name: 'id', in: 'path', description: 'Id or alias.', example: '{{model}}' } as const;
 
-export function configRoutes(desks: Desks): AnyElysia {
-  return changes(new Elysia({ name: 'clara-config' }), desks)
-    .use(folderRoutes(desks))
+export function configRoutes(app: AnyElysia, desks: Desks): void {
+  folderRoutes(app, desks);
+  changes(app, desks);
+  app
     .get('/api/config', () => configToWire(desks.configuration.view()), {
       detail: described({
         summary: 'The configuration as text and as values; secrets are masked',
@@ -86,9 +87,9 @@ export function configRoutes(desks: Desks): AnyElysia {
     });
 }
 
-function changes(app: AnyElysia, desks: Desks): AnyElysia {
+function changes(app: AnyElysia, desks: Desks): void {
   const { configuration } = desks;
-  return app
+  app
     .post('/api/config', ({ request }) => replace(desks, request), {
       parse: 'none',
       detail: described({
@@ -154,9 +155,9 @@ function changes(app: AnyElysia, desks: Desks): AnyElysia {
     });
 }
 
-function folderRoutes(desks: Desks): AnyElysia {
+function folderRoutes(app: AnyElysia, desks: Desks): void {
   const { folders } = desks;
-  return new Elysia({ name: 'clara-folders' })
+  app
     .get('/api/config/folders', () => foldersToWire(folders.list()), {
       detail: described({ summary: 'The tracked folders', answer: FoldersSchema }),
     })

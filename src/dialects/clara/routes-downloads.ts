@@ -1,6 +1,6 @@
 // ClaraCore's routes about downloads. Each is one call to the core.
 import type { Static } from '@sinclair/typebox';
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
 import type { DownloadRequest } from '../../models/downloads.ts';
@@ -22,9 +22,9 @@ const ONE = '/api/models/downloads/';
 const downloadId = { name: 'id', in: 'path', description: 'As /api/models/download told it.' } as const;
 const running = { ...downloadId, example: '{{runningDownload}}' } as const;
 
-export function downloadRoutes(desks: Desks): AnyElysia {
+export function downloadRoutes(app: AnyElysia, desks: Desks): void {
   const { downloads, folders } = desks;
-  return new Elysia({ name: 'clara-downloads' })
+  app
     .post('/api/models/download', ({ request }) => start(desks, request), {
       parse: 'none',
       detail: described({

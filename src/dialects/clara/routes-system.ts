@@ -1,5 +1,5 @@
 // ClaraCore's routes about the machine, the settings, the engine and the server itself. Each is one call to the core.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import type { Desks } from '../../core/desks.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { Lifecycle } from '../../core/lifecycle.ts';
@@ -28,9 +28,9 @@ import {
   updatedToWire,
 } from './shape-system.ts';
 
-export function systemRoutes({ lifecycle }: Pick<Drover, 'lifecycle'>, desks: Desks): AnyElysia {
+export function systemRoutes(app: AnyElysia, { lifecycle }: Pick<Drover, 'lifecycle'>, desks: Desks): void {
   const { advisor, settings, hubToken, engine } = desks;
-  return new Elysia({ name: 'clara-system' })
+  app
     .get('/api/system/specs', async () => specsToWire((await advisor.report()).snapshot), {
       detail: described({ summary: 'Memory, processor, GPU and disk, in bytes', answer: SpecsSchema }),
     })

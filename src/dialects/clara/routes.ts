@@ -1,6 +1,6 @@
 // ClaraCore's API: models at work, their events, figures and logs here; machine, configuration and downloads beside it.
 // Each route is one call to the core.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { mayDo } from '../../access/identity.ts';
 import { frameStream, SSE_HEADERS } from '../../base/frames.ts';
 import type { Desks } from '../../core/desks.ts';
@@ -18,16 +18,16 @@ import { metricsToWire, requestsToWire } from './shape-models.ts';
 const UNLOAD = '/api/models/unload/';
 const LOGS = '/logs/stream/';
 
-export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
+export function claraRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   const feed = new ClaraFeed({
     drover,
     downloads: () => desks.downloads.list().filter((job) => job.finishedAt === null),
   });
-  return new Elysia({ name: 'clara' })
-    .use(systemRoutes(drover, desks))
-    .use(configRoutes(desks))
-    .use(downloadRoutes(desks))
-    .use(logRoutes(drover))
+  systemRoutes(app, drover, desks);
+  configRoutes(app, desks);
+  downloadRoutes(app, desks);
+  logRoutes(app, drover);
+  app
     .get('/api/events', ({ request }) => events(feed, request), {
       detail: described({
         summary: 'Server-sent events: models, log, metrics, downloads, progress of set-ups',
@@ -61,10 +61,10 @@ export function claraRoutes(drover: Drover, desks: Desks): AnyElysia {
 const events = (feed: ClaraFeed, request: Request): Response =>
   new Response(feed.open(request.signal, mayDo(request, 'admin')), { headers: SSE_HEADERS });
 
-function logRoutes(drover: Drover): AnyElysia {
+function logRoutes(app: AnyElysia, drover: Drover): void {
   const text = { answer: null, answerType: 'text/plain' } as const;
   const history = { name: 'no-history', in: 'query', description: 'Only what comes from now on.' } as const;
-  return new Elysia({ name: 'clara-logs' })
+  app
     .get('/logs', ({ request }) => logs(drover, request, null, false), {
       detail: described({ summary: 'The recent log as text', ...text }),
     })

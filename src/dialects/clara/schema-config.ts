@@ -3,17 +3,18 @@ import { Type } from '@sinclair/typebox';
 import * as example from './examples.ts';
 import { backend, count, open, orNull, path, paths, text, texts, time } from './schema.ts';
 
-export const ConfigSchema = Type.Object(
-  { yaml: text, config: Type.Object({ models: Type.Record(Type.String(), Type.Object({}, open)) }, open) },
-  { ...open, examples: [example.config] },
-);
+export const ConfigSchema = () =>
+  Type.Object(
+    { yaml: text, config: Type.Object({ models: Type.Record(Type.String(), Type.Object({}, open)) }, open) },
+    { ...open, examples: [example.config] },
+  );
 
 export const ConfigBody = Type.Object(
   { yaml: Type.String({ maxLength: 8 * 1024 * 1024 }) },
   { ...open, examples: [{ yaml: 'healthCheckTimeout: 300\nlogLevel: info\n' }] },
 );
 
-const restart = {
+const restart = () => ({
   requiresRestart: Type.Boolean({
     description: 'True where models run with older settings. New ones count at once for what is started from now on.',
   }),
@@ -21,27 +22,26 @@ const restart = {
   affectedModels: Type.Array(Type.String(), {
     description: 'Models that run with older settings: they keep them until they are stopped or restarted.',
   }),
-};
+});
 
-export const ConfigWrittenSchema = Type.Object(
-  { status: text, backup: orNull(text), ...restart },
-  { ...open, examples: [example.configWritten] },
-);
+export const ConfigWrittenSchema = () =>
+  Type.Object({ status: text, backup: orNull(text), ...restart() }, { ...open, examples: [example.configWritten] });
 
-export const ValidSchema = Type.Object(
-  {
-    valid: Type.Boolean(),
-    modelCount: Type.Optional(count),
-    groupCount: Type.Optional(count),
-    macroCount: Type.Optional(count),
-    startPort: Type.Optional(count),
-    downloadDir: Type.Optional(text),
-    error: Type.Optional(text),
-  },
-  { ...open, examples: [example.valid] },
-);
+export const ValidSchema = () =>
+  Type.Object(
+    {
+      valid: Type.Boolean(),
+      modelCount: Type.Optional(count),
+      groupCount: Type.Optional(count),
+      macroCount: Type.Optional(count),
+      startPort: Type.Optional(count),
+      downloadDir: Type.Optional(text),
+      error: Type.Optional(text),
+    },
+    { ...open, examples: [example.valid] },
+  );
 
-const folder = Type.Object({ folder: text, status: text, models: count, error: Type.Optional(text) }, open);
+const folder = () => Type.Object({ folder: text, status: text, models: count, error: Type.Optional(text) }, open);
 
 export const ScanBody = Type.Object(
   {
@@ -53,35 +53,36 @@ export const ScanBody = Type.Object(
   { ...open, examples: [{ folderPaths: ['{{modelsFolder}}'], recursive: true, addToDatabase: false }] },
 );
 
-export const ScanSchema = Type.Object(
-  {
-    models: Type.Array(
-      Type.Object(
-        {
-          modelId: text,
-          filename: text,
-          name: text,
-          size: count,
-          sizeFormatted: text,
-          path: text,
-          relativePath: text,
-          quantization: text,
-          isInstruct: Type.Boolean(),
-          isDraft: Type.Boolean(),
-          isEmbedding: Type.Boolean(),
-          contextLength: orNull(count),
-          numLayers: count,
-          isMoE: Type.Boolean(),
-        },
-        open,
+export const ScanSchema = () =>
+  Type.Object(
+    {
+      models: Type.Array(
+        Type.Object(
+          {
+            modelId: text,
+            filename: text,
+            name: text,
+            size: count,
+            sizeFormatted: text,
+            path: text,
+            relativePath: text,
+            quantization: text,
+            isInstruct: Type.Boolean(),
+            isDraft: Type.Boolean(),
+            isEmbedding: Type.Boolean(),
+            contextLength: orNull(count),
+            numLayers: count,
+            isMoE: Type.Boolean(),
+          },
+          open,
+        ),
       ),
-    ),
-    scanSummary: Type.Array(folder),
-    totalModels: count,
-    foldersScanned: count,
-  },
-  { ...open, examples: [example.scan] },
-);
+      scanSummary: Type.Array(folder()),
+      totalModels: count,
+      foldersScanned: count,
+    },
+    { ...open, examples: [example.scan] },
+  );
 
 export const WishesSchema = Type.Object(
   {
@@ -107,26 +108,29 @@ export const PreviewBody = Type.Object(
   { ...open, examples: [{ filePath: '{{modelFile}}' }] },
 );
 
-const modelInfo = Type.Object(
-  {
-    name: text,
-    size: text,
-    quantization: text,
-    isInstruct: Type.Boolean(),
-    isEmbedding: Type.Boolean(),
-    contextLength: orNull(count),
-  },
-  open,
-);
+const modelInfo = () =>
+  Type.Object(
+    {
+      name: text,
+      size: text,
+      quantization: text,
+      isInstruct: Type.Boolean(),
+      isEmbedding: Type.Boolean(),
+      contextLength: orNull(count),
+    },
+    open,
+  );
 
-export const AppendedSchema = Type.Object(
-  { status: text, modelId: text, modelInfo, ...restart },
-  { ...open, examples: [example.appended] },
-);
-export const PreviewSchema = Type.Object(
-  { status: text, config: Type.Object({}, open), modelInfo },
-  { ...open, examples: [example.preview] },
-);
+export const AppendedSchema = () =>
+  Type.Object(
+    { status: text, modelId: text, modelInfo: modelInfo(), ...restart() },
+    { ...open, examples: [example.appended] },
+  );
+export const PreviewSchema = () =>
+  Type.Object(
+    { status: text, config: Type.Object({}, open), modelInfo: modelInfo() },
+    { ...open, examples: [example.preview] },
+  );
 
 export const ModelBody = Type.Object(
   {
@@ -141,48 +145,50 @@ export const ModelBody = Type.Object(
   },
   { ...open, examples: [{ contextSize: 2048, batchSize: 512 }] },
 );
-export const ModelWrittenSchema = Type.Object(
-  { status: text, model: text, backup: orNull(text), updated: Type.Object({}, open), ...restart },
-  { ...open, examples: [example.modelWritten] },
-);
-export const DeletedSchema = Type.Object(
-  { status: text, modelId: text, message: text, backup: orNull(text), deletedFiles: texts },
-  { ...open, examples: [example.deleted] },
-);
+export const ModelWrittenSchema = () =>
+  Type.Object(
+    { status: text, model: text, backup: orNull(text), updated: Type.Object({}, open), ...restart() },
+    { ...open, examples: [example.modelWritten] },
+  );
+export const DeletedSchema = () =>
+  Type.Object(
+    { status: text, modelId: text, message: text, backup: orNull(text), deletedFiles: texts },
+    { ...open, examples: [example.deleted] },
+  );
 
 export const FoldersBody = Type.Object(
   { folderPaths: paths, recursive: Type.Optional(Type.Boolean()) },
   { ...open, examples: [{ folderPaths: ['{{modelsFolder}}'], recursive: true }] },
 );
-export const FoldersSchema = Type.Object(
-  {
-    folders: Type.Array(
-      Type.Object(
-        {
-          path: text,
-          addedAt: time,
-          lastScanned: orNull(time),
-          modelCount: count,
-          recursive: Type.Boolean(),
-          enabled: Type.Boolean(),
-        },
-        open,
+export const FoldersSchema = () =>
+  Type.Object(
+    {
+      folders: Type.Array(
+        Type.Object(
+          {
+            path: text,
+            addedAt: time,
+            lastScanned: orNull(time),
+            modelCount: count,
+            recursive: Type.Boolean(),
+            enabled: Type.Boolean(),
+          },
+          open,
+        ),
       ),
-    ),
-    lastScan: orNull(time),
-    version: Type.Literal('1.0'),
-    totalCount: count,
-  },
-  { ...open, examples: [example.folders] },
-);
-export const FoldersAddedSchema = Type.Object(
-  { status: text, addedFolders: texts, errors: texts },
-  { ...open, examples: [example.foldersAdded] },
-);
-export const FoldersRemovedSchema = Type.Object(
-  { status: text, removedFolders: texts, remainingCount: count },
-  { ...open, examples: [example.foldersRemoved] },
-);
+      lastScan: orNull(time),
+      version: Type.Literal('1.0'),
+      totalCount: count,
+    },
+    { ...open, examples: [example.folders] },
+  );
+export const FoldersAddedSchema = () =>
+  Type.Object({ status: text, addedFolders: texts, errors: texts }, { ...open, examples: [example.foldersAdded] });
+export const FoldersRemovedSchema = () =>
+  Type.Object(
+    { status: text, removedFolders: texts, remainingCount: count },
+    { ...open, examples: [example.foldersRemoved] },
+  );
 
 export const RegenerateBody = Type.Object(
   { options },
@@ -192,42 +198,43 @@ export const GenerateBody = Type.Object(
   { folderPath: path, options },
   { ...open, examples: [{ folderPath: '{{modelsFolder}}', options: { enableJinja: true } }] },
 );
-export const RegeneratedSchema = Type.Object(
-  {
-    status: text,
-    totalModels: count,
-    foldersScanned: count,
-    scanSummary: Type.Array(folder),
-    config: text,
-    source: text,
-    primaryFolder: text,
-    note: text,
-    autoRestart: text,
-  },
-  { ...open, examples: [example.regenerated] },
-);
+export const RegeneratedSchema = () =>
+  Type.Object(
+    {
+      status: text,
+      totalModels: count,
+      foldersScanned: count,
+      scanSummary: Type.Array(folder()),
+      config: text,
+      source: text,
+      primaryFolder: text,
+      note: text,
+      autoRestart: text,
+    },
+    { ...open, examples: [example.regenerated] },
+  );
 
-export const MissingRemovedSchema = Type.Object(
-  { status: text, removedModels: texts, message: text },
-  { ...open, examples: [example.missingRemoved] },
-);
-export const DuplicatesRemovedSchema = Type.Object(
-  { message: text, duplicatesRemoved: count, removedModels: texts, keptModels: texts },
-  { ...open, examples: [example.duplicatesRemoved] },
-);
+export const MissingRemovedSchema = () =>
+  Type.Object({ status: text, removedModels: texts, message: text }, { ...open, examples: [example.missingRemoved] });
+export const DuplicatesRemovedSchema = () =>
+  Type.Object(
+    { message: text, duplicatesRemoved: count, removedModels: texts, keptModels: texts },
+    { ...open, examples: [example.duplicatesRemoved] },
+  );
 
-export const SetupSchema = Type.Object(
-  {
-    status: Type.String({ description: 'idle, processing, completed or error.' }),
-    current_step: text,
-    progress: Type.Number({ description: '0 to 100.' }),
-    total_models: count,
-    processed_models: count,
-    current_model: text,
-    error: orNull(text),
-    completed: Type.Boolean(),
-    started_at: orNull(time),
-    updated_at: orNull(time),
-  },
-  { ...open, examples: [example.setup] },
-);
+export const SetupSchema = () =>
+  Type.Object(
+    {
+      status: Type.String({ description: 'idle, processing, completed or error.' }),
+      current_step: text,
+      progress: Type.Number({ description: '0 to 100.' }),
+      total_models: count,
+      processed_models: count,
+      current_model: text,
+      error: orNull(text),
+      completed: Type.Boolean(),
+      started_at: orNull(time),
+      updated_at: orNull(time),
+    },
+    { ...open, examples: [example.setup] },
+  );

@@ -16,11 +16,12 @@ export const backend = Type.Union(
   ['', 'auto', 'cuda', 'rocm', 'vulkan', 'metal', 'mlx', 'sycl', 'cpu'].map((name) => Type.Literal(name)),
 );
 
-export const ErrorSchema = Type.Object(
-  {
-    error: text,
-    code: Type.String({ description: 'What happened, in a word: NOT_FOUND, CONFLICT, …' }),
-    details: Type.Optional(Type.String({ description: 'The next step, or more of the reason.' })),
-  },
-  { ...open, examples: [{ error: 'folderPath is required', code: 'BAD_REQUEST' }] },
-);
+export const ErrorSchema = () =>
+  Type.Object(
+    {
+      error: text,
+      code: Type.String({ description: 'What happened, in a word: NOT_FOUND, CONFLICT, …' }),
+      details: Type.Optional(Type.String({ description: 'The next step, or more of the reason.' })),
+    },
+    { ...open, examples: [{ error: 'folderPath is required', code: 'BAD_REQUEST' }] },
+  );

@@ -1,6 +1,6 @@
 // Our own routes about downloads, repositories and the making of a configuration. Each is one call to the core.
 import type { Static } from '@sinclair/typebox';
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS } from '../../base/frames.ts';
 import type { Desks } from '../../core/desks.ts';
@@ -14,34 +14,34 @@ import { GenerateBody, PullBody } from './schema-desks.ts';
 
 const ONE = '/drover/downloads/';
 
-export function deskRoutes(drover: Drover, desks: Desks): AnyElysia {
+export function deskRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   const { downloads } = desks;
-  return new Elysia({ name: 'drover-desks', prefix: '/drover' })
-    .get('/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
-    .get('/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
-    .get('/downloads', () => ({ downloads: downloads.list() }), { detail: described(op.DOWNLOADS) })
-    .post('/downloads', ({ request }) => pull(desks, request), { parse: 'none', detail: described(op.PULL) })
-    .post('/downloads/:id/pause', ({ request }) => act(request, downloads.pause), {
+  app
+    .get('/drover/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
+    .get('/drover/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
+    .get('/drover/downloads', () => ({ downloads: downloads.list() }), { detail: described(op.DOWNLOADS) })
+    .post('/drover/downloads', ({ request }) => pull(desks, request), { parse: 'none', detail: described(op.PULL) })
+    .post('/drover/downloads/:id/pause', ({ request }) => act(request, downloads.pause), {
       parse: 'none',
       detail: described(op.PAUSE),
     })
-    .post('/downloads/:id/resume', ({ request }) => act(request, downloads.resume), {
+    .post('/drover/downloads/:id/resume', ({ request }) => act(request, downloads.resume), {
       parse: 'none',
       detail: described(op.RESUME),
     })
-    .post('/downloads/:id/cancel', ({ request }) => act(request, downloads.cancel), {
+    .post('/drover/downloads/:id/cancel', ({ request }) => act(request, downloads.cancel), {
       parse: 'none',
       detail: described(op.CANCEL),
     })
-    .delete('/downloads/:id', ({ request }) => act(request, (id) => forget(desks, id)), {
+    .delete('/drover/downloads/:id', ({ request }) => act(request, (id) => forget(desks, id)), {
       parse: 'none',
       detail: described(op.FORGET),
     })
-    .delete('/models/*', ({ request }) => removeModel(desks, request), {
+    .delete('/drover/models/*', ({ request }) => removeModel(desks, request), {
       parse: 'none',
       detail: described(op.REMOVE_MODEL),
     })
-    .post('/generate', ({ request }) => generate(drover, desks, request), {
+    .post('/drover/generate', ({ request }) => generate(drover, desks, request), {
       parse: 'none',
       detail: described(op.GENERATE),
     });

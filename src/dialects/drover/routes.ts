@@ -1,5 +1,5 @@
 // Our own API under /drover/: what the command line and the page use. Each route is one call to the core.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
@@ -10,32 +10,32 @@ import { described } from './operations.ts';
 import { LoadBody, PinBody, RestartBody, StopBody } from './schema.ts';
 import { statusToWire } from './shape.ts';
 
-export function droverRoutes(drover: Drover): AnyElysia {
-  return new Elysia({ name: 'drover', prefix: '/drover' })
-    .get('/status', () => statusToWire(drover.status()), { detail: described(op.STATUS) })
-    .get('/models', () => ({ models: drover.models() }), { detail: described(op.MODELS) })
-    .get('/models/*', ({ request }) => drover.model(restOf(pathOf(request), '/drover/models/')), {
+export function droverRoutes(app: AnyElysia, drover: Drover): void {
+  app
+    .get('/drover/status', () => statusToWire(drover.status()), { detail: described(op.STATUS) })
+    .get('/drover/models', () => ({ models: drover.models() }), { detail: described(op.MODELS) })
+    .get('/drover/models/*', ({ request }) => drover.model(restOf(pathOf(request), '/drover/models/')), {
       detail: described(op.MODEL),
     })
-    .post('/models/load', ({ request }) => load(drover, request), { parse: 'none', detail: described(op.LOAD) })
-    .post('/models/stop', ({ request }) => stop(drover, request), { parse: 'none', detail: described(op.STOP) })
-    .post('/models/pin', ({ request }) => pin(drover, request), { parse: 'none', detail: described(op.PIN) })
-    .get('/fit', ({ request }) => fit(drover, request), { detail: described(op.FIT) })
-    .get('/instances', () => ({ instances: drover.instances() }), { detail: described(op.INSTANCES) })
-    .get('/verdicts', () => ({ verdicts: drover.verdicts() }), { detail: described(op.VERDICTS) })
-    .get('/events', ({ request }) => events(drover, request), { detail: described(op.EVENTS) })
-    .get('/logs', ({ request }) => logs(drover, request), { detail: described(op.LOGS) })
-    .get('/hardware', async () => drover.hardware(), { detail: described(op.HARDWARE) })
-    .get('/usage', ({ request }) => usage(drover, request), { detail: described(op.USAGE) })
-    .post('/reload', async () => ({ touched: await drover.reload() }), {
+    .post('/drover/models/load', ({ request }) => load(drover, request), { parse: 'none', detail: described(op.LOAD) })
+    .post('/drover/models/stop', ({ request }) => stop(drover, request), { parse: 'none', detail: described(op.STOP) })
+    .post('/drover/models/pin', ({ request }) => pin(drover, request), { parse: 'none', detail: described(op.PIN) })
+    .get('/drover/fit', ({ request }) => fit(drover, request), { detail: described(op.FIT) })
+    .get('/drover/instances', () => ({ instances: drover.instances() }), { detail: described(op.INSTANCES) })
+    .get('/drover/verdicts', () => ({ verdicts: drover.verdicts() }), { detail: described(op.VERDICTS) })
+    .get('/drover/events', ({ request }) => events(drover, request), { detail: described(op.EVENTS) })
+    .get('/drover/logs', ({ request }) => logs(drover, request), { detail: described(op.LOGS) })
+    .get('/drover/hardware', async () => drover.hardware(), { detail: described(op.HARDWARE) })
+    .get('/drover/usage', ({ request }) => usage(drover, request), { detail: described(op.USAGE) })
+    .post('/drover/reload', async () => ({ touched: await drover.reload() }), {
       parse: 'none',
       detail: described(op.RELOAD),
     })
-    .post('/restart', ({ request }) => restart(drover, request), {
+    .post('/drover/restart', ({ request }) => restart(drover, request), {
       parse: 'none',
       detail: described(op.RESTART),
     })
-    .post('/rescan', ({ request }) => rescan(drover, request), { parse: 'none', detail: described(op.RESCAN) });
+    .post('/drover/rescan', ({ request }) => rescan(drover, request), { parse: 'none', detail: described(op.RESCAN) });
 }
 
 async function load(drover: Drover, request: Request): Promise<unknown> {

@@ -1,5 +1,5 @@
 // OpenAI's routes, the engine's own routes by model, and what llama-swap's users rely on. Each is one call to the core.
-import { type AnyElysia, Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 import { Fault } from '../../base/fault.ts';
 import type { Drover } from '../../core/drover.ts';
 import { metricsText } from '../../core/metrics.ts';
@@ -26,9 +26,8 @@ export interface OpenaiOptions extends InferenceOptions {
   readonly engineTargets: () => readonly EngineTarget[];
 }
 
-export function openaiRoutes(options: OpenaiOptions): AnyElysia {
+export function openaiRoutes(app: AnyElysia, options: OpenaiOptions): void {
   const { drover } = options;
-  const app = new Elysia({ name: 'openai' });
   for (const { paths, operation } of RELAYED) {
     for (const path of paths) {
       const tag = path.startsWith('/v1/') ? OPENAI_TAG : ENGINE_TAG;
@@ -46,28 +45,26 @@ export function openaiRoutes(options: OpenaiOptions): AnyElysia {
   for (const [path, operation] of ASKED) {
     app.get(path, ({ request }) => askEngine(options, request), { detail: described(operation) });
   }
-  return (
-    app
-      .get('/v1/models', () => ({ object: 'list', data: listed(drover).map(modelToWire) }), {
-        detail: described(MODELS),
-      })
-      .get('/v1/models/*', ({ request }) => modelToWire(drover.model(restOf(pathOf(request), '/v1/models/'))), {
-        detail: described(MODEL),
-      })
-      .get('/health', ({ request }) => health(request), { detail: described(HEALTH) })
-      .get('/running', () => ({ running: running(drover) }), { detail: described(RUNNING) })
-      .get('/unload', ({ request }) => unload(drover, request), { detail: described(UNLOAD) })
-      .post('/unload', ({ request }) => unload(drover, request), { parse: 'none', detail: described(UNLOAD) })
-      .get('/info', () => info(drover), { detail: described(INFO) })
-      .get('/metrics', () => metrics(options), { detail: described(METRICS) })
-      .get('/upstream/*', ({ request }) => passUpstream(options, request), { detail: described(UPSTREAM_GET) })
-      .post('/upstream/*', ({ request }) => passUpstream(options, request), {
-        parse: 'none',
-        detail: described(UPSTREAM_POST),
-      })
-      // Every other method too; the document shows the two that are used.
-      .all('/upstream/*', ({ request }) => passUpstream(options, request), { parse: 'none', detail: { hide: true } })
-  );
+  app
+    .get('/v1/models', () => ({ object: 'list', data: listed(drover).map(modelToWire) }), {
+      detail: described(MODELS),
+    })
+    .get('/v1/models/*', ({ request }) => modelToWire(drover.model(restOf(pathOf(request), '/v1/models/'))), {
+      detail: described(MODEL),
+    })
+    .get('/health', ({ request }) => health(request), { detail: described(HEALTH) })
+    .get('/running', () => ({ running: running(drover) }), { detail: described(RUNNING) })
+    .get('/unload', ({ request }) => unload(drover, request), { detail: described(UNLOAD) })
+    .post('/unload', ({ request }) => unload(drover, request), { parse: 'none', detail: described(UNLOAD) })
+    .get('/info', () => info(drover), { detail: described(INFO) })
+    .get('/metrics', () => metrics(options), { detail: described(METRICS) })
+    .get('/upstream/*', ({ request }) => passUpstream(options, request), { detail: described(UPSTREAM_GET) })
+    .post('/upstream/*', ({ request }) => passUpstream(options, request), {
+      parse: 'none',
+      detail: described(UPSTREAM_POST),
+    })
+    // Every other method too; the document shows the two that are used.
+    .all('/upstream/*', ({ request }) => passUpstream(options, request), { parse: 'none', detail: { hide: true } });
 }
 
 const listed = (drover: Drover) => drover.models().filter((view) => view.isListed && view.failure === null);
