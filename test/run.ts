@@ -5,8 +5,16 @@ import { join, relative } from 'node:path';
 import { build, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
-const SLOW =
-  /(api-docs|docs-page|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak|test\/(keys|import|pull)|test\/claracore\/.*)[^/]*\.test\.ts$/;
+const SLOW = new RegExp(
+  [
+    '(api-docs|docs-page|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
+    'test/(keys|import|pull)',
+    'test/claracore/[^/]*',
+    '(http-(resume|load|download)|downloads-(kill|queue)|data-lock|successor)',
+  ]
+    .map((names) => `${names}\\.test\\.ts$`)
+    .join('|'),
+);
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const isQuick = process.argv.includes('--quick');
