@@ -1,4 +1,4 @@
-// `npm test`: installs, brings the real engine and a browser, builds the executable, runs every test, ends with
+// `npm test`: installs, brings the real engine, a browser and a Python, builds the executable, runs every test, ends with
 // "N passed, N failed". `--quick` (npm run check) leaves out what takes long: the executable, pages, real archives, soaks.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -29,6 +29,8 @@ say(`engine: ${await ensureTestEngine()}`);
 if (!isQuick) {
   const { ensureChromium } = await import('./fixtures/chromium.ts');
   say(`browser: ${await ensureChromium()}`);
+  const { ensurePython } = await import('./fixtures/python.ts');
+  say(`python: ${await ensurePython()}`);
   await build(hostBinary, null);
   say(`built ${relative(ROOT, hostBinary)}`);
 }

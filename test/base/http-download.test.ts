@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
 import { type DownloadOptions, type DownloadProgress, downloadFile } from '../../src/base/http.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { Content, contentServer, serveContent } from '../fixtures/range-server.ts';
 import { rawServer, reply } from '../fixtures/raw-server.ts';
 import { seeded } from '../fixtures/seeded.ts';
@@ -32,16 +32,6 @@ const options = (host: string, more: Partial<DownloadOptions> = {}): DownloadOpt
   retryDelayMs: 1,
   ...more,
 });
-const faultOf = (work: Promise<unknown>): Promise<Fault> =>
-  work.then(
-    () => {
-      throw new Error('it should have failed');
-    },
-    (thrown: unknown) => {
-      if (thrown instanceof Fault) return thrown;
-      throw thrown;
-    },
-  );
 const digestOnDisk = async (path: string): Promise<string> => {
   const hash = new Bun.CryptoHasher('sha256');
   for await (const chunk of Bun.file(path).stream()) hash.update(chunk);

@@ -18,6 +18,7 @@ import { Fault } from '../../src/base/fault.ts';
 import { type DownloadOptions, downloadFile, fetchBytes, fetchJson, fetchText, openUrl } from '../../src/base/http.ts';
 import { isPrivateAddress, requireAllowed } from '../../src/base/http-hosts.ts';
 import { Latch } from '../../src/base/sync.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { head, rawServer, reply, serveRange } from '../fixtures/raw-server.ts';
 
 const body = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
@@ -34,17 +35,6 @@ const freshPath = (): string => {
   return join(root, String(count), 'file.bin');
 };
 const leftIn = (path: string): string[] => (existsSync(join(path, '..')) ? readdirSync(join(path, '..')).sort() : []);
-const faultOf = (work: Promise<unknown>): Promise<Fault> =>
-  work.then(
-    () => {
-      throw new Error('it should have failed');
-    },
-    (thrown: unknown) => {
-      if (thrown instanceof Fault) return thrown;
-      throw thrown;
-    },
-  );
-
 describe('which hosts', () => {
   const may = (address: string, allowed: readonly string[], from: string | null = null): Promise<string> =>
     requireAllowed(new URL(address), allowed, from === null ? null : new URL(from)).then(

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
+import { findPython } from '../fixtures/python.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 
 const root = temporaryFolder('claracore-clients');
@@ -77,8 +78,9 @@ function example(name: string): string {
 }
 
 test('the Python example chats and sees the model become ready', async () => {
+  const python = findPython() ?? '';
   writeFileSync(join(root.path, 'sseclient.py'), readFileSync(join(import.meta.dir, 'sseclient.py')));
-  const lines = await printed(['python3', example('client.py')], /^Active models: \['llama/);
+  const lines = await printed([python, example('client.py')], /^Active models: \['llama/);
   expect(lines.length).toBeGreaterThanOrEqual(2);
   expect(lines.at(-1)).toBe("Active models: ['llama-3.2-3b-instruct-q4_k_m']");
 });

@@ -2,26 +2,16 @@ import { expect, test } from 'bun:test';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
 import { type ImportContext, planImport } from '../../src/config/claracore.ts';
 import { type ClaraFolder, jsonErrorOffset, readClaraFolder } from '../../src/config/claracore-files.ts';
 import { absoluteCommand, looksLikeWindows } from '../../src/config/claracore-paths.ts';
 import { editConfigAll, parseConfig } from '../../src/config/document.ts';
 import { splitCommand } from '../../src/config/expand.ts';
 import { checkFlags } from '../../src/engine/flags.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 
 const FIXTURE = join(import.meta.dir, '../fixtures/claracore');
 const GOLDEN = join(import.meta.dir, '../fixtures/claracore-imported.yaml');
-
-const faultOf = (work: () => unknown): Fault => {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it did not fail');
-};
 
 const folderWith = (files: Readonly<Record<string, string>>): { path: string } & Disposable => {
   const path = mkdtempSync(join(tmpdir(), 'drover clara ünï-'));
@@ -299,7 +289,7 @@ test('any of the three files may be missing, but not all', () => {
     expect(plan.files.filter(({ isThere }) => !isThere).map(({ name }) => name)).toEqual([missing]);
   }
   using empty = folderWith({ 'other.txt': '' });
-  const fault = faultOf(() => readClaraFolder(empty.path));
+  const fault = thrownBy(() => readClaraFolder(empty.path));
   expect(fault.kind).toBe('not_found');
   expect(fault.message).toContain('holds none of config.yaml, settings.json, model_folders.json');
 });
@@ -321,7 +311,7 @@ const BROKEN: readonly [name: string, text: string, expected: RegExp][] = [
 for (const [name, text, expected] of BROKEN) {
   test(`a broken ${name} is named with its line: ${expected.source.split(': ').at(-1)}`, () => {
     using folder = folderWith({ [name]: text });
-    const fault = faultOf(() => readClaraFolder(folder.path));
+    const fault = thrownBy(() => readClaraFolder(folder.path));
     expect(fault.kind).toBe('config_invalid');
     expect(fault.message).toMatch(expected);
   });
@@ -366,5 +356,5 @@ test('settings of a wrong type are nobody’s; marks at a file’s start do not 
 test.skipIf(process.platform === 'win32')('a file out of reach is told, not taken for missing', () => {
   using folder = folderWith({});
   symlinkSync('config.yaml', join(folder.path, 'config.yaml'));
-  expect(faultOf(() => readClaraFolder(folder.path)).message).toContain('config.yaml cannot be read');
+  expect(thrownBy(() => readClaraFolder(folder.path)).message).toContain('config.yaml cannot be read');
 });

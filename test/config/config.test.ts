@@ -2,25 +2,15 @@ import { expect, test } from 'bun:test';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
 import { editConfig, parseConfig, writeConfig } from '../../src/config/document.ts';
 import { expandMacros, splitCommand } from '../../src/config/expand.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { dataFolder } from '../../src/config/paths.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 
 const folder = (): { path: string } & Disposable => {
   const path = mkdtempSync(join(tmpdir(), 'drover config ünï-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-};
-
-const faultOf = (work: () => unknown): Fault => {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it did not fail');
 };
 
 const LLAMA_SWAP = `# a llama-swap file
@@ -107,7 +97,7 @@ const WRONG: readonly [string, string, RegExp][] = [
 
 for (const [what, source, expected] of WRONG) {
   test(`a wrong file names file, line, column and expectation: ${what}`, () => {
-    const fault = faultOf(() => parseConfig(source, 'config.yaml'));
+    const fault = thrownBy(() => parseConfig(source, 'config.yaml'));
     expect(fault.kind).toBe('config_invalid');
     expect(fault.message).toMatch(expected);
   });
@@ -125,7 +115,7 @@ test('an edit keeps every comment', () => {
 });
 
 test('an edit that would be wrong changes nothing', () => {
-  expect(faultOf(() => editConfig(LLAMA_SWAP, 'config.yaml', ['startPort'], 'x')).kind).toBe('config_invalid');
+  expect(thrownBy(() => editConfig(LLAMA_SWAP, 'config.yaml', ['startPort'], 'x')).kind).toBe('config_invalid');
 });
 
 test('a write backs up, replaces whole, refuses a wrong file and leaves no half one', () => {
@@ -134,7 +124,7 @@ test('a write backs up, replaces whole, refuses a wrong file and leaves no half 
   expect(writeConfig(path, 'ttl: 1\n')).toBeNull();
   const backup = writeConfig(path, 'ttl: 2\n');
   expect(readFileSync(backup ?? '', 'utf8')).toBe('ttl: 1\n');
-  expect(faultOf(() => writeConfig(path, 'ttl: soon\n')).message).toContain('ttl: expected number');
+  expect(thrownBy(() => writeConfig(path, 'ttl: soon\n')).message).toContain('ttl: expected number');
   expect(readFileSync(path, 'utf8')).toBe('ttl: 2\n');
   for (let round = 0; round < 14; round += 1) writeConfig(path, `ttl: ${round}\n`);
   expect(readdirSync(join(place.path, 'backups')).length).toBeLessThanOrEqual(10);
@@ -165,17 +155,17 @@ test('default < file < environment < flag', () => {
 test('a named configuration file that is not there is told', () => {
   using place = folder();
   const missing = join(place.path, 'typo.yaml');
-  expect(faultOf(() => loadConfig({ config: missing }, { DROVER_DATA_DIR: place.path })).message).toContain(
+  expect(thrownBy(() => loadConfig({ config: missing }, { DROVER_DATA_DIR: place.path })).message).toContain(
     'typo.yaml',
   );
-  expect(faultOf(() => loadConfig({}, { DROVER_DATA_DIR: place.path, DROVER_CONFIG: missing })).kind).toBe(
+  expect(thrownBy(() => loadConfig({}, { DROVER_DATA_DIR: place.path, DROVER_CONFIG: missing })).kind).toBe(
     'config_invalid',
   );
 });
 
 test('a word that no setting takes is refused by name', () => {
   using place = folder();
-  const fault = faultOf(() => loadConfig({ vram: 'lots' }, { DROVER_DATA_DIR: place.path }));
+  const fault = thrownBy(() => loadConfig({ vram: 'lots' }, { DROVER_DATA_DIR: place.path }));
   expect(fault.message).toContain('--vram');
 });
 
@@ -206,13 +196,13 @@ test('commands are split without a shell', () => {
     'D:\\my models\\a.gguf',
   ]);
   expect(splitCommand(`a '' ""`, false)).toEqual(['a', '', '']);
-  expect(faultOf(() => splitCommand('a "b', false)).message).toContain('quote');
+  expect(thrownBy(() => splitCommand('a "b', false)).message).toContain('quote');
 });
 
 test('macros: unknown names and circles are told', () => {
   expect(expandMacros('${a}-${env.HOME}', { a: '${b}', b: 1 }, { HOME: '/h' })).toBe('1-/h');
-  expect(faultOf(() => expandMacros('${nope}', { a: 1 }, {})).message).toContain('known: a');
-  expect(faultOf(() => expandMacros('${a}', { a: '${b}', b: '${a}' }, {})).message).toContain('without end');
+  expect(thrownBy(() => expandMacros('${nope}', { a: 1 }, {})).message).toContain('known: a');
+  expect(thrownBy(() => expandMacros('${a}', { a: '${b}', b: '${a}' }, {})).message).toContain('without end');
 });
 
 test('sections and entries with nothing in them say nothing', () => {
@@ -220,7 +210,7 @@ test('sections and entries with nothing in them say nothing', () => {
   expect(values).toEqual({ models: { x: {} }, vram: null } as never);
   expect(warnings).toEqual([]);
   expect(parseConfig('models: # none yet\n', 'c.yaml').values).toEqual({});
-  expect(faultOf(() => parseConfig('groups:\n  g:\n', 'c.yaml')).message).toContain('c.yaml:2:3: groups.g');
+  expect(thrownBy(() => parseConfig('groups:\n  g:\n', 'c.yaml')).message).toContain('c.yaml:2:3: groups.g');
 });
 
 test('something can be put where nothing stands', () => {
@@ -243,21 +233,21 @@ test('names that every object has are nobody’s settings, macros or models', ()
     'unknown setting `toString` of model constructor',
   ]);
   for (const name of ['constructor', '__proto__', 'env.constructor', 'env.__proto__'])
-    expect(faultOf(() => expandMacros(`\${${name}}`, { a: 1 }, {})).kind).toBe('config_invalid');
+    expect(thrownBy(() => expandMacros(`\${${name}}`, { a: 1 }, {})).kind).toBe('config_invalid');
 });
 
 test('macros that multiply each other end as an error, not as a full memory', () => {
   const macros = { a: '${a}'.repeat(8), b: 'x' };
-  expect(faultOf(() => expandMacros('${a}', macros, {})).message).toContain('without end');
+  expect(thrownBy(() => expandMacros('${a}', macros, {})).message).toContain('without end');
 });
 
 test('a time that no timer can be set to is refused, not taken for at once', () => {
-  expect(faultOf(() => parseConfig('healthCheckTimeout: 3000000\n', 'c.yaml')).message).toContain('from 0 to 2000000');
+  expect(thrownBy(() => parseConfig('healthCheckTimeout: 3000000\n', 'c.yaml')).message).toContain('from 0 to 2000000');
 });
 
 test.skipIf(process.platform === 'win32')('a file out of reach is no empty one: it may ask for keys', () => {
   using at = folder();
   const path = join(at.path, 'config.yaml');
   symlinkSync(path, path);
-  expect(faultOf(() => loadConfig({ config: path }, {})).kind).toBe('config_invalid');
+  expect(thrownBy(() => loadConfig({ config: path }, {})).kind).toBe('config_invalid');
 });

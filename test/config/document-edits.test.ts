@@ -3,19 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { parse, parseDocument } from 'yaml';
 import { Fault } from '../../src/base/fault.ts';
 import { describeConfig, editConfig, editConfigAll, parseConfig, removeModels } from '../../src/config/document.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 import { Random } from '../fixtures/random.ts';
 
 const FILE = 'c.yaml';
-const faultOf = (work: () => unknown): Fault => {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it did not fail');
-};
-
 // Everything that people do to such a file, and that a printer would make different.
 const GNARLY = `# Header, two lines,
 # then a blank one.
@@ -281,11 +272,11 @@ test('references: an edit changes what its path says and nothing that refers to 
 });
 
 test('what cannot be is refused, and nothing is written', () => {
-  expect(faultOf(() => editConfig('ttl: 1\n', FILE, ['ttl', 'x'], 1)).kind).toBe('bad_request');
-  expect(faultOf(() => editConfig('ttl: 1\n', FILE, [], 1)).kind).toBe('bad_request');
-  const wrong = faultOf(() => editConfigAll('ttl: 1\n', FILE, [{ path: ['startPort'], value: 'x' }]));
+  expect(thrownBy(() => editConfig('ttl: 1\n', FILE, ['ttl', 'x'], 1)).kind).toBe('bad_request');
+  expect(thrownBy(() => editConfig('ttl: 1\n', FILE, [], 1)).kind).toBe('bad_request');
+  const wrong = thrownBy(() => editConfigAll('ttl: 1\n', FILE, [{ path: ['startPort'], value: 'x' }]));
   expect(wrong.message).toMatch(/c\.yaml:2:1: startPort: expected integer/);
-  expect(faultOf(() => removeModels('a: [', FILE, ['x'])).kind).toBe('config_invalid');
+  expect(thrownBy(() => removeModels('a: [', FILE, ['x'])).kind).toBe('config_invalid');
 });
 
 test('a file is described as it would take effect', () => {

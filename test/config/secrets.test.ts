@@ -1,20 +1,10 @@
 import { expect, test } from 'bun:test';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, parseDocument } from 'yaml';
-import { Fault } from '../../src/base/fault.ts';
 import { isSecretName } from '../../src/config/secret-rules.ts';
 import { maskSecrets, maskValues, unmaskSecrets } from '../../src/config/secrets.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 import { Random } from '../fixtures/random.ts';
-
-const faultOf = (work: () => unknown): Fault => {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it did not fail');
-};
 
 const FILE = `# my own; --api-key commented-out-1 was too short
 requireApiKey: true
@@ -168,7 +158,7 @@ const REFUSED: readonly [what: string, given: string, current: string, line: num
 
 for (const [what, given, current, line, column] of REFUSED) {
   test(`refuses, with its place, ${what}`, () => {
-    const fault = faultOf(() => unmaskSecrets(given, current));
+    const fault = thrownBy(() => unmaskSecrets(given, current));
     expect(fault.kind).toBe('config_invalid');
     expect(fault.details).toEqual({ line, column });
     expect(fault.message).toContain(`line ${line}, column ${column}`);
@@ -182,7 +172,7 @@ test('a complaint quotes no secret', () => {
     'apiKey: top-secret\n\tx',
     'a: [top-secret\nb: c\n',
   ]) {
-    const { message, hint } = faultOf(() => unmaskSecrets(given, 'apiKey: old-secret\n'));
+    const { message, hint } = thrownBy(() => unmaskSecrets(given, 'apiKey: old-secret\n'));
     expect(message).toContain('not valid YAML');
     expect(message + hint).not.toMatch(/top-secret|old-secret/);
   }
@@ -232,7 +222,7 @@ test('a file that is broken is hidden by its lines, and mended without its secre
   expect(unmaskSecrets(maskSecrets(open).replace('********', '********"'), open)).toBe(
     'models:\n  a:\n    env:\n      - "HF_TOKEN=abc def"\n',
   );
-  expect(faultOf(() => unmaskSecrets('a: 1\nnew: --api-key ********\n', open)).details).toEqual({
+  expect(thrownBy(() => unmaskSecrets('a: 1\nnew: --api-key ********\n', open)).details).toEqual({
     line: 2,
     column: 16,
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';
 
 const PROGRAM = join(import.meta.dir, '..', 'fixtures', 'other-server.ts');
@@ -17,12 +17,6 @@ interface Echo {
 }
 const echo = async (house: TestHouse, model: string, body: Record<string, unknown> = {}): Promise<Echo> =>
   JSON.parse((await house.ask(model, { path: '/v1/chat/completions', body })).text) as Echo;
-const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
-  const outcome = await work.catch((thrown: unknown) => thrown);
-  if (outcome instanceof Fault) return outcome;
-  throw new Error(`it was expected to be refused, but: ${JSON.stringify(outcome)}`);
-};
-
 const config = (stop: string): string => `
 startPort: 18100
 macros:

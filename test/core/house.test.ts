@@ -8,18 +8,9 @@ import { Log } from '../../src/base/log.ts';
 import { HOST } from '../../src/core/placement.ts';
 import type { DroverEvent } from '../../src/core/vocabulary.ts';
 import { Reaper } from '../../src/engine/reaper.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
-
-const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
-  try {
-    await work;
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it was expected to be refused');
-};
 
 /** Everything settled by hand, so that a plan cannot shrink; at 4096 tokens each takes a little more than 100 MB. */
 const fixed = (names: readonly string[], more: Readonly<Record<string, string>> = {}): string =>

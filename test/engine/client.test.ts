@@ -2,21 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
 import { Log } from '../../src/base/log.ts';
 import { EngineClient } from '../../src/engine/client.ts';
 import { EngineProcess } from '../../src/engine/process.ts';
 import { testEngine } from '../fixtures/engine.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
-
-const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
-  const thrown = await work.then(
-    () => new Error('it did not throw'),
-    (reason: unknown) => reason,
-  );
-  if (thrown instanceof Fault) return thrown;
-  throw thrown;
-};
 
 describe('a real engine', () => {
   let folder = '';

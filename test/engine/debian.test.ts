@@ -20,6 +20,7 @@ import {
   type SigningKey,
   signingKey,
 } from '../fixtures/debian-mirror.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { rawServer, reply } from '../fixtures/raw-server.ts';
 
 const DAY = 86_400_000;
@@ -34,17 +35,6 @@ beforeAll(async () => {
   foreignKey = await signingKey(NOW - 400 * DAY);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const faultOf = (work: Promise<unknown>): Promise<Fault> =>
-  work.then(
-    (value) => {
-      throw new Error(`it should have failed, and gave ${JSON.stringify(value)}`);
-    },
-    (thrown: unknown) => {
-      if (thrown instanceof Fault) return thrown;
-      throw thrown;
-    },
-  );
 
 const LIB = 'usr/lib/x86_64-linux-gnu';
 const packages: readonly FakePackage[] = [

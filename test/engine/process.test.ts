@@ -7,6 +7,7 @@ import { Fault } from '../../src/base/fault.ts';
 import { Log } from '../../src/base/log.ts';
 import { EngineProcess, type ProcessSpec, type ProcessState } from '../../src/engine/process.ts';
 import { testEngine } from '../fixtures/engine.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 
 const FAKE = join(import.meta.dir, '../fixtures/fake-engine.ts');
@@ -105,15 +106,6 @@ async function goneWithin(pid: number, milliseconds: number): Promise<number> {
   while (isRunning(pid) && performance.now() - startedAt < milliseconds) await Bun.sleep(5);
   return performance.now() - startedAt;
 }
-
-const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
-  const thrown = await work.then(
-    () => new Error('it did not throw'),
-    (reason: unknown) => reason,
-  );
-  if (thrown instanceof Fault) return thrown;
-  throw thrown;
-};
 
 describe('a real engine', () => {
   test('is ready within milliseconds of its own word, answers with its key, leaves on request', async () => {

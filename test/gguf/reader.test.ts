@@ -7,6 +7,7 @@ import { Fault } from '../../src/base/fault.ts';
 import { factsOf } from '../../src/gguf/facts.ts';
 import { type ByteSource, GGUF_LIMITS, type GgufHeader, readHeader } from '../../src/gguf/reader.ts';
 import { tensorTypeName } from '../../src/gguf/tensor-types.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 import { encodeGguf, f32, flag, type GgufValue, text, u32 } from '../fixtures/gguf-writer.ts';
 import { MODEL_SHAPES } from '../fixtures/model-shapes.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
@@ -30,16 +31,6 @@ function sourceOf(bytes: Uint8Array, sizeBytes = bytes.length): ByteSource & { r
 }
 
 const read = (bytes: Uint8Array): GgufHeader => readHeader(sourceOf(bytes));
-
-function faultOf(act: () => unknown): Fault {
-  try {
-    act();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw new Error('something else than a Fault was thrown', { cause: thrown });
-  }
-  throw new Error('nothing was thrown');
-}
 
 const SMALL: Readonly<Record<string, GgufValue>> = {
   'general.architecture': text('llama'),
@@ -206,7 +197,7 @@ describe('damage', () => {
     const last = whole.tensors.at(-1);
     const needed = whole.dataOffset + (last?.offset ?? 0) + (last?.bytes ?? 0);
     for (let length = 0; length < needed; length += 1) {
-      const fault = faultOf(() => read(small.subarray(0, length)));
+      const fault = thrownBy(() => read(small.subarray(0, length)));
       expect(fault.kind).toBe('unprocessable');
       expect(typeof fault.details.field).toBe('string');
       expect(typeof fault.details.offset).toBe('number');
@@ -418,16 +409,16 @@ describe('hostile headers', () => {
   ];
   test.each(table)('%s', (_, bytes, message) => {
     const source = sourceOf(bytes);
-    const fault = faultOf(() => readHeader(source));
+    const fault = thrownBy(() => readHeader(source));
     expect(fault.kind).toBe('unprocessable');
     expect(fault.message).toMatch(message);
     expect(source.largestRead()).toBeLessThanOrEqual(GGUF_LIMITS.keptStringBytes);
   });
 
   test('a key that is a whole book does not fill the message', () => {
-    const fault = faultOf(() => read(oneKey(13, () => {}).map((byte) => byte)));
+    const fault = thrownBy(() => read(oneKey(13, () => {}).map((byte) => byte)));
     expect(fault.message.length).toBeLessThan(300);
-    const long = faultOf(() =>
+    const long = thrownBy(() =>
       read(encodeGguf({ [`${'k'.repeat(60_000)}`]: { type: 'raw', typeNumber: 77, bytes: new Uint8Array(0) } }, [])),
     );
     expect(long.message.length).toBeLessThan(400);
@@ -455,7 +446,7 @@ describe('hostile headers', () => {
         return block;
       },
     };
-    expect(faultOf(() => readHeader(source)).message).toMatch(/cannot be in|is not accepted/);
+    expect(thrownBy(() => readHeader(source)).message).toMatch(/cannot be in|is not accepted/);
     expect(bytesRead).toBeLessThan(1024 * 1024);
   });
 
@@ -474,7 +465,7 @@ describe('hostile headers', () => {
         return first;
       },
     };
-    expect(faultOf(() => readHeader(source)).message).toMatch(/a header of more than \d+ bytes is not accepted/);
+    expect(thrownBy(() => readHeader(source)).message).toMatch(/a header of more than \d+ bytes is not accepted/);
   });
 
   test('memory does not grow with what headers claim', () => {

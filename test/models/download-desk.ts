@@ -2,7 +2,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
 import { Log } from '../../src/base/log.ts';
 import { openStore, type Store } from '../../src/base/store.ts';
 import {
@@ -120,14 +119,3 @@ export async function openDesk(
     },
   };
 }
-
-export const faultOf = (work: Promise<unknown>): Promise<Fault> =>
-  work.then(
-    () => {
-      throw new Error('it should have failed');
-    },
-    (thrown: unknown) => {
-      if (thrown instanceof Fault) return thrown;
-      throw thrown;
-    },
-  );

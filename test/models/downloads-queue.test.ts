@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { Latch } from '../../src/base/sync.ts';
 import type { DownloadJob } from '../../src/models/downloads.ts';
 import { openHub } from '../../src/models/hub.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { type FakeHub, generatedGguf, startHub } from '../fixtures/hub/server.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
-import { faultOf, openDesk } from './download-desk.ts';
+import { openDesk } from './download-desk.ts';
 
 const ID = 'tiny/Many-GGUF';
 const contents = [1, 2, 3].map((seed) => generatedGguf({ sizeBytes: 4_000_000, seed }));

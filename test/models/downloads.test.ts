@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHub } from '../../src/models/hub.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { bytesContent, type FakeHub, type FakeRepository, generatedGguf, startHub } from '../fixtures/hub/server.ts';
 import { rawServer, reply } from '../fixtures/raw-server.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
-import { faultOf, openDesk } from './download-desk.ts';
+import { openDesk } from './download-desk.ts';
 
 const tiny = tinyLlama();
 const tinyDigest = bytesContent(tiny).sha256();

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../src/base/fault.ts';
+import type { Fault } from '../../src/base/fault.ts';
 import { readGgufHeader, readModelFacts } from '../../src/models/gguf-file.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 import { encodeGguf, text } from '../fixtures/gguf-writer.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 
@@ -15,15 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const at = (name: string): string => join(folder, name);
 
-function faultOf(path: string): Fault {
-  try {
-    readModelFacts(path);
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw new Error('something else than a Fault was thrown', { cause: thrown });
-  }
-  throw new Error('nothing was thrown');
-}
+const faultOf = (path: string): Fault => thrownBy(() => readModelFacts(path));
 
 test('facts of a file on disk, with any name', () => {
   const bytes = tinyLlama({ name: 'On Disk' });

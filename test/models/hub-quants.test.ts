@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { Fault } from '../../src/base/fault.ts';
 import { chooseQuant, type HubFile, projectorFor, quantsOf, type Wish } from '../../src/models/hub-quants.ts';
+import { thrownBy } from '../fixtures/fault-of.ts';
 
 const file = (path: string, sizeBytes = 100): HubFile => ({ path, sizeBytes, sha256: 'a'.repeat(64) });
 const wish = (more: Partial<Wish> = {}): Wish => ({
@@ -10,16 +10,6 @@ const wish = (more: Partial<Wish> = {}): Wish => ({
   folder: null,
   ...more,
 });
-const faultOf = (work: () => unknown): Fault => {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('it should have failed');
-};
-
 describe('choices', () => {
   test('labels of every kind, smallest first; other files are left out', () => {
     const { quants } = quantsOf([
@@ -64,7 +54,7 @@ describe('choices', () => {
   test('missing parts are named, and such a choice is refused', () => {
     const choices = quantsOf([file('M-Q4_0-00001-of-00003.gguf'), file('M-Q4_0-00003-of-00003.gguf')]);
     expect(choices.quants[0]).toMatchObject({ isComplete: false, missing: ['M-Q4_0-00002-of-00003.gguf'] });
-    const fault = faultOf(() => chooseQuant(choices, wish({ quantization: 'Q4_0' })));
+    const fault = thrownBy(() => chooseQuant(choices, wish({ quantization: 'Q4_0' })));
     expect(fault.kind).toBe('unprocessable');
     expect(fault.message).toContain('00002-of-00003');
   });
@@ -145,7 +135,7 @@ describe('which one is meant', () => {
   });
 
   test.each([{ quantization: 'Q3_K_S' }, { file: 'no.gguf' }, { folder: 'none' }])('%j is not there', (more) => {
-    const fault = faultOf(() => chooseQuant(choices, wish(more)));
+    const fault = thrownBy(() => chooseQuant(choices, wish(more)));
     expect(fault.kind).toBe('not_found');
     expect(fault.details.tags).toContain('Q4_K_M');
   });
@@ -159,7 +149,7 @@ describe('which one is meant', () => {
     const both = quantsOf([file('Qwen3-4B-Q4_K_M.gguf'), file('Qwen3-4B-abliterated-Q4_K_M.gguf')]);
     expect(chooseQuant(both, wish()).files[0]?.path).toBe('Qwen3-4B-Q4_K_M.gguf');
     expect(both.quants.map((quant) => quant.tag)).toEqual(['Qwen3-4B-Q4_K_M.gguf', 'Qwen3-4B-abliterated-Q4_K_M.gguf']);
-    const fault = faultOf(() => chooseQuant(both, wish({ repository: 'owner/pack', quantization: 'Q4_K_M' })));
+    const fault = thrownBy(() => chooseQuant(both, wish({ repository: 'owner/pack', quantization: 'Q4_K_M' })));
     expect(fault.kind).toBe('bad_request');
     expect(fault.hint).toContain('owner/pack:Qwen3-4B-Q4_K_M.gguf');
   });
@@ -170,7 +160,7 @@ describe('which one is meant', () => {
   });
 
   test('a repository without any says so', () => {
-    const fault = faultOf(() => chooseQuant(quantsOf([file('model.safetensors')]), wish()));
+    const fault = thrownBy(() => chooseQuant(quantsOf([file('model.safetensors')]), wish()));
     expect(fault.kind).toBe('not_found');
     expect(fault.hint).toContain('-GGUF');
   });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test';
-import { Fault } from '../../src/base/fault.ts';
+import type { Fault } from '../../src/base/fault.ts';
 import { factsOf } from '../../src/gguf/facts.ts';
 import { prefixSource, readHeader } from '../../src/gguf/reader.ts';
 import { openHub } from '../../src/models/hub.ts';
 import { scaleFacts } from '../../src/models/hub-facts.ts';
 import { limitSeconds } from '../../src/models/hub-faults.ts';
 import { quantsOf } from '../../src/models/hub-quants.ts';
+import { faultOf } from '../fixtures/fault-of.ts';
 import { encodeGguf, type GgufValue, text, u32 } from '../fixtures/gguf-writer.ts';
 import { bytesContent, type FakeHub, type FakeRepository, generatedGguf, startHub } from '../fixtures/hub/server.ts';
 import { rawServer, reply } from '../fixtures/raw-server.ts';
@@ -29,17 +30,6 @@ const plain: FakeRepository = {
 
 const openFor = (hub: FakeHub, token: string | null = null) =>
   openHub({ endpoint: hub.url, token: () => token, allowedHosts: () => hub.hosts });
-const faultOf = (work: Promise<unknown>): Promise<Fault> =>
-  work.then(
-    () => {
-      throw new Error('it should have failed');
-    },
-    (thrown: unknown) => {
-      if (thrown instanceof Fault) return thrown;
-      throw thrown;
-    },
-  );
-
 describe('listing', () => {
   test('files with sizes and digests at the commit that was listed, over several pages', async () => {
     await using server = await startHub({ repositories: [plain], pageSize: 2 });
