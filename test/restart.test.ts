@@ -34,8 +34,8 @@ interface Folder extends Disposable {
 function modelsFolder(): Folder {
   const folder = temporaryFolder('restart-models');
   const file = (name: string): string => join(folder.path, `${name}.gguf`);
-  writeFileSync(file('one'), tinyLlama({ name: 'One' }));
-  writeFileSync(file('two'), tinyLlama({ name: 'Two', blockCount: 3 }));
+  writeFileSync(file('one'), tinyLlama({ name: 'One', contextTokens: 32768 }));
+  writeFileSync(file('two'), tinyLlama({ name: 'Two', blockCount: 3, contextTokens: 32768 }));
   return { path: folder.path, file, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
@@ -286,7 +286,7 @@ describe('what was begun', () => {
     using models = modelsFolder();
     using data = temporaryFolder('restart-room');
     const entry = (name: string): string =>
-      `  ${name}:\n    file: ${JSON.stringify(models.file(name))}\n    contextSize: 4096\n`;
+      `  ${name}:\n    file: ${JSON.stringify(models.file(name))}\n    contextSize: 32768\n`;
     writeFileSync(join(data.path, 'config.yaml'), `models:\n${entry('one')}${entry('two')}`);
     const needed = async (model: string): Promise<number> => {
       const fit = await probe.json<{ takesBytes: { Host: number } }>(`/drover/fit?model=${model}`);
