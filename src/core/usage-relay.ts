@@ -2,8 +2,9 @@
 // once, however the request ends. It must never hold a lease longer than the engine works for it.
 import { type LastFrame, type RelayOutcome, type RelayRequest, relay } from '../base/relay.ts';
 import type { Upstream } from '../base/upstream.ts';
+import { NO_COUNTS } from '../engine/client-generation.ts';
 import type { Lease } from './drover.ts';
-import { countFromTail, NOTHING_COUNTED, TAIL_BYTES } from './usage.ts';
+import { countFromTail, TAIL_BYTES } from './usage.ts';
 
 export interface RelayLeaseOptions {
   /** Epoch milliseconds of the request's arrival. */
@@ -50,7 +51,7 @@ function settle(lease: Lease, outcome: RelayOutcome, options: RelayLeaseOptions)
       status:
         outcome.fault === null ? outcome.status : outcome.fault.kind === 'cancelled' ? 499 : outcome.status || 502,
       bytesOut: outcome.bytesOut,
-      ...(hasCounts ? countFromTail(tail) : NOTHING_COUNTED),
+      ...(hasCounts ? countFromTail(tail) : NO_COUNTS),
     });
   } finally {
     void lease[Symbol.asyncDispose]();

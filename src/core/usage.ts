@@ -1,23 +1,7 @@
 // What a request cost, read from the last bytes of the engine's answer: llama.cpp's `timings`, else OpenAI's or
 // Anthropic's `usage`. Pure; it must never guess: what is not there is null.
 
-/** The engine's own count of one answer. */
-export interface EngineCount {
-  /** All tokens of the prompt, cached ones among them. */
-  readonly promptTokens: number | null;
-  readonly cachedTokens: number | null;
-  readonly generatedTokens: number | null;
-  readonly promptMs: number | null;
-  readonly generationMs: number | null;
-}
-
-export const NOTHING_COUNTED: EngineCount = {
-  promptTokens: null,
-  cachedTokens: null,
-  generatedTokens: null,
-  promptMs: null,
-  generationMs: null,
-};
+import { type EngineCounts, NO_COUNTS } from '../engine/client-generation.ts';
 
 /** How many bytes at the end of an answer hold its counts; timings and usage together take less than 1 KB. */
 export const TAIL_BYTES = 8192;
@@ -28,10 +12,10 @@ type Fields = Readonly<Record<string, unknown>>;
  * Reads the counts from the tail of a body, JSON or SSE. Quotes inside of JSON strings are escaped, so generated text
  * cannot forge a key.
  */
-export function countFromTail(tail: Buffer): EngineCount {
+export function countFromTail(tail: Buffer): EngineCounts {
   const timings = objectAfter(tail, '"timings":');
   const usage = objectAfter(tail, '"usage":');
-  if (timings === null && usage === null) return NOTHING_COUNTED;
+  if (timings === null && usage === null) return NO_COUNTS;
   const details = usage?.prompt_tokens_details ?? usage?.input_tokens_details;
   const cached =
     numberIn(timings, 'cache_n') ??

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { countFromTail, NOTHING_COUNTED } from '../../src/core/usage.ts';
+import { countFromTail } from '../../src/core/usage.ts';
+import { NO_COUNTS } from '../../src/engine/client-generation.ts';
 
 const count = (text: string) => countFromTail(Buffer.from(text));
 const timings = '"timings":{"cache_n":21,"prompt_n":1,"prompt_ms":0.2,"predicted_n":3,"predicted_ms":0.24}';
@@ -33,7 +34,7 @@ test('generated text forges nothing', () => {
   const content = JSON.stringify({
     content: 'x "timings":{"prompt_ms":1,"predicted_n":9999} "usage":{"prompt_tokens":9999}',
   });
-  expect(count(content)).toEqual(NOTHING_COUNTED);
+  expect(count(content)).toEqual(NO_COUNTS);
   expect(count(`{"usage":{"prompt_tokens":1,"completion_tokens":1},"x":${content}}`)).toMatchObject({
     promptTokens: 1,
   });
@@ -50,6 +51,6 @@ test('what is cut, wrong or absent is unknown', () => {
     '"usage":{"prompt_tokens":"5"}',
     '"timings":[1]',
   ]) {
-    expect(count(text)).toEqual(NOTHING_COUNTED);
+    expect(count(text)).toEqual(NO_COUNTS);
   }
 });
