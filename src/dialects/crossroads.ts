@@ -2,16 +2,19 @@
 // does not know. It must never guess from a body whose a path is; that is `resolve`.
 import { NotFoundError, ParseError, ValidationError } from 'elysia';
 import { Fault, statusOf, toFault } from '../base/fault.ts';
+import { errorBody as beautyaiError, statusFor as beautyaiStatus } from './beautyai/shape.ts';
 import { errorBody as claraError, statusFor as claraStatus } from './clara/shape.ts';
 import { errorBody as droverError } from './drover/shape.ts';
 import { pathOf } from './intake.ts';
+import { errorBody as llamahomeError } from './llamahome/shape.ts';
+import { errorBody as obtError } from './obt/shape.ts';
 import { errorBody as openaiError } from './openai/shape.ts';
 import { type DialectId, ownerOf } from './resolve.ts';
 
-/** The answer to a fault, in the envelope of the path's owner. */
-export function faultResponse(fault: Fault, path: string, headers: Readonly<Record<string, string>> = {}): Response {
-  const { status, body } = ENVELOPES[ownerOf(path)](fault, path);
-  const answer = new Headers(headers);
+/** The answer to a fault, in the envelope of whoever speaks there; absent: of the path's owner. */
+export function faultResponse(fault: Fault, path: string, speaker: DialectId = ownerOf(path)): Response {
+  const { status, body } = ENVELOPES[speaker](fault, path);
+  const answer = new Headers();
   const { retryAfterSeconds, allow } = fault.details;
   if (fault.kind === 'unavailable' || fault.kind === 'rate_limited') {
     answer.set('retry-after', String(typeof retryAfterSeconds === 'number' ? Math.ceil(retryAfterSeconds) : 5));
@@ -30,6 +33,11 @@ interface Envelope {
 const ENVELOPES: Readonly<Record<DialectId, (fault: Fault, path: string) => Envelope>> = {
   openai: (fault, path) => ({ status: statusOf(fault.kind), body: openaiError(fault, path) }),
   clara: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
+  // The two say it in the same words.
+  llamactl: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
+  llamahome: (fault) => ({ status: statusOf(fault.kind), body: llamahomeError(fault) }),
+  beautyai: (fault) => ({ status: beautyaiStatus(fault), body: beautyaiError(fault) }),
+  obt: (fault) => ({ status: statusOf(fault.kind), body: obtError(fault) }),
   drover: (fault) => ({ status: statusOf(fault.kind), body: droverError(fault) }),
 };
 

@@ -2,15 +2,52 @@
 // path, answered in one place so that no route can forget them.
 import { scopeOf } from '../access/scopes.ts';
 
-export type DialectId = 'openai' | 'clara' | 'drover';
+export const DIALECT_IDS = ['openai', 'clara', 'llamactl', 'llamahome', 'beautyai', 'obt', 'drover'] as const;
+export type DialectId = (typeof DIALECT_IDS)[number];
+
+const IDS: ReadonlySet<string> = new Set(DIALECT_IDS);
+export const isDialect = (word: string): word is DialectId => IDS.has(word);
+
+/** LlamaHome's own names, at home under /api and once more under /v1. */
+const LLAMAHOME_NAMES = [
+  ...(['process', 'process_prompt', 'stream', 'load_model', 'unload_model', 'configure_model', 'get_config'] as const),
+  ...(['save_config', 'reset_config', 'health_check', 'logs', 'clear_cache', 'diagnostics', 'shutdown'] as const),
+].join('|');
+
+/** Whose a path is; the first that matches. */
+const OWNERS: readonly (readonly [DialectId, RegExp])[] = [
+  ['drover', /^\/drover(?:\/|$)/],
+  ['obt', /^(?:\/api\/v1(?:\/|$)|\/ws\/test-progress\/?$)/],
+  ['llamactl', /^\/api\/(?:instances(?:\/|$)|auth(?:\/|$)|system\/(?:status|info)\/?$|ws\/?$)/],
+  ['llamahome', new RegExp(`^/(?:(?:api|v1)/(?:${LLAMAHOME_NAMES})|api/models|v1/ws)/?$`)],
+  ['clara', /^\/(?:api|logs)(?:\/|$)/],
+  ['beautyai', /^\/(?:models|system|inference)(?:\/|$)/],
+  ['openai', /^\/(?:v1|chat|completions?|embeddings?|rerank(?:ing)?|responses|infill|(?:de)?tokenize|audio)(?:\/|$)/],
+  ['openai', /^\/(?:apply-template|props|slots|lora-adapters|upstream|metrics|running|unload|info)(?:\/|$)/],
+];
+
+const ownedBy = (path: string): DialectId | null => OWNERS.find(([, shape]) => shape.test(path))?.[0] ?? null;
 
 /** The dialect in whose envelope a path is answered when no route is found, or before one is asked. */
-export function ownerOf(path: string): DialectId {
-  if (isUnder(path, '/drover')) return 'drover';
-  return isUnder(path, '/api') || isUnder(path, '/logs') ? 'clara' : 'openai';
+export const ownerOf = (path: string): DialectId => ownedBy(path) ?? 'openai';
+
+/** Paths that two dialects have: whoever is asked for by listener, prefix or header answers. */
+const CONTESTED = /^\/api\/(?:config|metrics)\/?$/;
+
+/** The dialect that answers for a path: its owner; but who asked for another gets that where the path is nobody's or contested. */
+export function speakerOf(path: string, asked: DialectId | null): DialectId {
+  const owner = ownedBy(path);
+  if (asked !== null && (owner === null || CONTESTED.test(path))) return asked;
+  return owner ?? 'openai';
 }
 
-const isUnder = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+const DIALECT_PREFIX = /^\/dialect\/([\w-]+)(?=\/|$)/;
+
+/** `/dialect/obt/api/v1/models` → `obt` and `/api/v1/models`; null where it is no such path or no such dialect. */
+export function splitPrefix(path: string): { readonly dialect: DialectId; readonly rest: string } | null {
+  const [prefix = '', id = ''] = DIALECT_PREFIX.exec(path) ?? [];
+  return isDialect(id) ? { dialect: id, rest: path.slice(prefix.length) || '/' } : null;
+}
 
 /** GET routes that start, stop or wake something. */
 const ACTING_GETS = /^\/(?:unload|upstream|props|slots|lora-adapters|drover\/fit)(?:\/|$)/;
@@ -25,6 +62,6 @@ export function changesState(method: string, path: string): boolean {
 export const isOpen = (method: string, path: string): boolean => scopeOf(method, path) === 'open';
 
 /** Routes whose body goes to an engine. They may be large. */
-const MANAGEMENT = /^\/(?:drover|unload|api|logs)(?:\/|$)/;
+const MANAGEMENT = /^\/(?:drover|unload|api|logs|models|system|ws)(?:\/|$)/;
 
 export const takesLargeBody = (path: string): boolean => !MANAGEMENT.test(path);

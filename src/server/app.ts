@@ -5,12 +5,15 @@ import { Upstream } from '../base/upstream.ts';
 import type { Desks } from '../core/desks.ts';
 import type { Drover } from '../core/drover.ts';
 import type { EngineTarget } from '../core/metrics-engines.ts';
+import { arrivalOf } from '../dialects/arrival.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
+import { speakerOf } from '../dialects/resolve.ts';
+import { arrived, unknownDialect } from './arrivals.ts';
 import type { Diversion } from './diversion.ts';
 import { docsPages } from './docs-page.ts';
 import { Guard, type GuardOptions } from './guard.ts';
@@ -44,7 +47,10 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     normalize: false,
   });
   const guard = new Guard({
-    addressOf: (request) => app.server?.requestIP(request)?.address ?? '',
+    addressOf: (request) => {
+      const { original = request, server = null } = arrivalOf(request) ?? {};
+      return (server ?? app.server)?.requestIP(original)?.address ?? '';
+    },
     ...options,
     isLeaving: () => diversion?.isOpen === true,
   });
@@ -52,14 +58,17 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   const failure = (error: unknown, request: Request): Response => {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));
     const fault = faultOfThrown(error, request, routes);
-    if (fault.kind !== 'internal') return faultResponse(fault, pathOf(request));
+    const path = pathOf(request);
+    const speaker = speakerOf(path, arrivalOf(request)?.dialect ?? null);
+    if (fault.kind !== 'internal') return faultResponse(fault, path, speaker);
     // What broke is for the log; a caller gets no insides of ours.
-    drover.log.as('server').error(fault.message, { path: pathOf(request), stack: stackOf(error) });
+    drover.log.as('server').error(fault.message, { path, stack: stackOf(error) });
     return faultResponse(
       new Fault('internal', 'Something broke inside Drover.', {
         hint: 'See "drover logs"; it would help to report it.',
       }),
-      pathOf(request),
+      path,
+      speaker,
     );
   };
   app.onError(({ error, request }) => failure(error, request));
@@ -110,13 +119,16 @@ function guarded(
               () => answer(request, server),
               () => answer(request, server),
             );
-      outer = guard.wrap((request, server) => {
+      const seen = guard.wrap((request, server) => {
+        const refused = unknownDialect(request);
+        if (refused !== null) return Promise.reject(refused);
         if (diversion === null) return here(request, server);
         if (diversion.isOpen) return diversion.answer(request);
         const decision = diversion.decision(request);
         if (decision === null) return here(request, server);
         return decision.then(() => (diversion.isOpen ? diversion.answer(request) : here(request, server)));
       }, failure);
+      outer = (request, server) => seen(arrivalOf(request) === null ? arrived(request, null) : request, server);
     }
     return outer;
   };

@@ -6,6 +6,7 @@ import { Fault } from '../base/fault.ts';
 import { relay } from '../base/relay.ts';
 import { Latch } from '../base/sync.ts';
 import { Upstream } from '../base/upstream.ts';
+import { arrivalOf } from '../dialects/arrival.ts';
 import { announcedLength, INFERENCE_LIMIT_BYTES, pathOf, targetOf } from '../dialects/intake.ts';
 
 /** What a relay to an engine leaves out and a server like us wants to see. Host and origin have been judged here. */
@@ -75,6 +76,9 @@ export class Diversion {
       const value = request.headers.get(name);
       if (value !== null) headers[name] = value;
     }
+    // Its path is plain by now; who was asked for must not be lost.
+    const dialect = arrivalOf(request)?.dialect ?? null;
+    if (dialect !== null) headers['x-api-dialect'] = dialect;
     const { method, body } = request;
     return relay(
       this.#upstream,

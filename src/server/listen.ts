@@ -71,22 +71,26 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       const descriptor = listeningDescriptor(boundPort);
       return descriptor === null ? null : pauseAccepting(descriptor);
     },
-    close: async ({ drainMs = 0 } = {}) => {
-      const stopped = server.stop(drainMs <= 0);
-      if (drainMs <= 0) return stopped;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const deadline = new Promise<'late'>((resolve) => {
-        timer = setTimeout(() => resolve('late'), drainMs);
-      });
-      const outcome = await Promise.race([stopped, deadline]).finally(() => clearTimeout(timer));
-      if (outcome === 'late') await server.stop(true);
-    },
+    close: ({ drainMs = 0 } = {}) => drained(server, drainMs),
   };
+}
+
+/** Accepts nothing more, waits for running answers up to `drainMs`, then ends them. */
+export async function drained(server: { stop(isForced: boolean): Promise<void> }, drainMs: number): Promise<void> {
+  const stopped = server.stop(drainMs <= 0);
+  if (drainMs <= 0) return stopped;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), drainMs);
+  });
+  const outcome = await Promise.race([stopped, deadline]).finally(() => clearTimeout(timer));
+  if (outcome === 'late') await server.stop(true);
 }
 
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-async function listenFault(thrown: unknown, host: string, port: number): Promise<Fault> {
+/** Why an address could not be taken, in words; a taken port names its holder. */
+export async function listenFault(thrown: unknown, host: string, port: number): Promise<Fault> {
   const code = errorCode(thrown);
   if (code === 'EADDRINUSE') {
     const holder = await portHolder(port);
