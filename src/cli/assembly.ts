@@ -19,6 +19,7 @@ import type { Desks } from '../core/desks.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
 import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
+import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
@@ -40,6 +41,7 @@ const MIGRATIONS = [
   ...HOUSE_MIGRATIONS,
   ...KEY_MIGRATIONS,
   GENERATED_MIGRATION,
+  MODEL_BOOK_MIGRATION,
   DOWNLOADS_MIGRATION,
 ];
 
@@ -54,6 +56,7 @@ export interface OpenedCore extends AsyncDisposable {
   readonly engines: Engines;
   readonly choice: EngineChoice;
   readonly library: Library;
+  readonly modelBook: ModelBook;
   /** Of a server; null where a verb looks for itself. */
   readonly desks: Desks | null;
   /** Null unless it holds the data directory's lock. */
@@ -72,9 +75,8 @@ export interface OpenOptions {
 }
 
 export async function openCore(call: Call, options: OpenOptions): Promise<OpenedCore> {
-  const { settings, paths } = call.config;
+  const { paths } = call.config;
   const env = environment();
-  let current = settings;
   makeFolders(paths);
   const { predecessor = null } = options;
   const take = (): DataLock | Promise<DataLock> =>
@@ -82,7 +84,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const lock = options.holdsLock ? await take() : null;
   const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
   const log = new Log({
-    level: settings.logLevel,
+    level: call.config.settings.logLevel,
     sinks: [options.sink, logFile?.sink ?? null].filter((sink) => sink !== null),
   });
   for (const warning of call.config.warnings) {
@@ -92,6 +94,9 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   // What is recorded may be the predecessor's, and alive: see `serve-takeover`.
   if (predecessor === null) records?.reap();
   const store = openStore(paths.store, MIGRATIONS);
+  const modelBook = new ModelBook(store);
+  const settings = modelBook.under(call.config.settings);
+  let current = settings;
   const bus = new Bus<DroverEvent>({
     isDroppable: (event) => event.type === 'log' || event.type === 'engine.output',
     startsAfter: options.startsAfter ?? 0,
@@ -152,18 +157,32 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     engines,
     hardware,
     environment: env,
+    defaultModel: () => modelBook.defaultModel,
     custom: {
       wantsPort,
       command: (now, id, entry, portNumber) => customCommand(now, id, entry, portNumber, env, isWindows),
     },
     readSettings: () => {
-      const loaded = loadConfig(call.options);
-      current = loaded.settings;
-      return { settings: loaded.settings, library: librarySettings(loaded.settings, paths, book) };
+      current = modelBook.under(loadConfig(call.options).settings);
+      return { settings: current, library: librarySettings(current, paths, book) };
     },
   });
   const keys = new KeyRing(store);
-  const common = { drover, bus, log, store, paths, library, book, keys, engines, choice, sources, engineCacheFolder };
+  const common = {
+    drover,
+    bus,
+    log,
+    store,
+    paths,
+    library,
+    book,
+    modelBook,
+    keys,
+    engines,
+    choice,
+    sources,
+    engineCacheFolder,
+  };
   const desks = options.holdsLock
     ? makeDesks({ ...common, environment: env, isWindows, settings: () => current })
     : null;
@@ -178,6 +197,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     engines,
     choice,
     library,
+    modelBook,
     lock,
     records,
     [Symbol.asyncDispose]: async () => {

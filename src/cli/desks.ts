@@ -17,6 +17,7 @@ import { EngineDesk } from '../core/engine-desk.ts';
 import { Folders } from '../core/folders.ts';
 import { GeneratedEntries } from '../core/generated-entries.ts';
 import type { House } from '../core/house.ts';
+import type { ModelBook } from '../core/model-book.ts';
 import { Regeneration } from '../core/regeneration.ts';
 import { SetupProgress } from '../core/setup-progress.ts';
 import { SystemSettings } from '../core/system-settings.ts';
@@ -43,6 +44,7 @@ export interface DesksOptions {
   readonly settings: () => Settings;
   readonly library: Library;
   readonly book: FolderBook;
+  readonly modelBook: ModelBook;
   readonly keys: KeyRing;
   readonly engines: Engines;
   readonly choice: EngineChoice;

@@ -60,6 +60,8 @@ export interface HouseOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly custom: CustomCommands;
   readonly records: ChildRecords | null;
+  /** The model that is meant where none is named; null: that of the configuration. */
+  readonly defaultModel: () => string | null;
   /** The server before this one, after a hard restart. */
   readonly predecessor: Predecessor | null;
   /** Reads the configuration again; throws `config_invalid`. */
@@ -340,7 +342,9 @@ export class House implements Drover {
   }
 
   #find(name: string | null): RegisteredModel {
-    return this.#registry.get(name, this.#settings.preload);
+    if (name !== null && name !== '') return this.#registry.get(name);
+    const chosen = this.#options.defaultModel();
+    return this.#registry.get(null, chosen === null ? this.#settings.preload : [chosen]);
   }
 
   /** Models came, went or have new files. */

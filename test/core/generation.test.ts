@@ -30,7 +30,13 @@ test('a conversation comes in pieces, and what they make up is returned with the
   const pieces: string[] = [];
   const run = generating(
     house.drover,
-    { model: 'talker-f32', input: [{ role: 'user', content: 'Hello' }], maxTokens: 12, temperature: 0, ignoresEnd: true },
+    {
+      model: 'talker-f32',
+      input: [{ role: 'user', content: 'Hello' }],
+      maxTokens: 12,
+      temperature: 0,
+      ignoresEnd: true,
+    },
     { signal },
   );
   let step = await run.next();
@@ -112,7 +118,11 @@ test('what the engine refuses, and a model that is not there, are said as what t
 });
 
 test('an engine that is killed in the middle is a failure, never a short answer', async () => {
-  const run = generating(house.drover, { model: 'talker-f32', input: 'x', maxTokens: 1800, ignoresEnd: true }, { signal });
+  const run = generating(
+    house.drover,
+    { model: 'talker-f32', input: 'x', maxTokens: 1800, ignoresEnd: true },
+    { signal },
+  );
   await run.next();
   process.kill(house.pid('talker-f32'), 'SIGKILL');
   const fault = await faultOf(
