@@ -12,6 +12,7 @@ import { type OpenedCore, openCore } from './assembly.ts';
 import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
 import { isFirstRun, planFirstRun } from './first-run.ts';
+import { Sides, type SidesOptions } from './serve-sides.ts';
 import { predecessorOf, takeAddress, warmUp } from './serve-takeover.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
 import { tell } from './terminal.ts';
@@ -20,6 +21,7 @@ import { VERSION } from './version.ts';
 export class Running implements AsyncDisposable {
   readonly #app: ListenOptions['app'];
   readonly #drainMs: number;
+  readonly #sides: Sides;
   /** The setting `listen`, as it was read at the start. */
   readonly listenText: string;
   #listener: Listener;
@@ -32,9 +34,15 @@ export class Running implements AsyncDisposable {
     readonly core: OpenedCore,
     readonly diversion: Diversion,
     readonly server: ServerFile,
-    how: { readonly app: ListenOptions['app']; readonly listener: Listener; readonly settings: Settings },
+    how: {
+      readonly app: ListenOptions['app'];
+      readonly listener: Listener;
+      readonly sides: Sides;
+      readonly settings: Settings;
+    },
   ) {
     this.#app = how.app;
+    this.#sides = how.sides;
     this.#listener = how.listener;
     this.#drainMs = how.settings.drainTimeout * 1000;
     this.listenText = how.settings.listen;
@@ -46,7 +54,7 @@ export class Running implements AsyncDisposable {
 
   /** Requests that are being answered. */
   get pendingCount(): number {
-    return [this.#listener, ...this.#former].reduce((sum, listener) => sum + listener.pendingCount, 0);
+    return [this.#listener, this.#sides, ...this.#former].reduce((sum, listener) => sum + listener.pendingCount, 0);
   }
 
   /** How long requests in flight still have, in milliseconds; the clock runs from the first question. */
@@ -78,7 +86,8 @@ export class Running implements AsyncDisposable {
     removeServerFile(core.paths.serverFile, this.server.pid);
     const drainMs = this.leftMs();
     const listeners = [this.#listener, ...this.#former];
-    await Promise.all([...listeners.map((listener) => listener.close({ drainMs })), core.drover.close({ drainMs })]);
+    const closing = [...listeners, this.#sides].map((listener) => listener.close({ drainMs }));
+    await Promise.all([...closing, core.drover.close({ drainMs })]);
     await core[Symbol.asyncDispose]();
   }
 }
@@ -139,19 +148,38 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       takeover === null || before === null
         ? await listen({ app, host: address.host, port: address.port })
         : await takeAddress({ takeover, before, app, address, listenText: settings.listen, log });
+    const sides = await openSides({
+      app,
+      host: address.host,
+      texts: settings.alsoListen,
+      isSuccessor: before !== null,
+      log,
+      listener,
+    });
+    drover.lifecycle.exclusive(sides);
     const server: ServerFile = {
       pid: process.pid,
       url: localUrl(listener),
       key: keys.createTransient(before?.key ?? undefined),
       version: VERSION,
     };
-    const running = new Running(core, diversion, server, { app, listener, settings });
+    const running = new Running(core, diversion, server, { app, listener, sides, settings });
     running.writeServerFile();
     drover.setUrls(listener.urls);
     log.info('listening', { url: listener.urls[0] ?? '' });
     return running;
   } catch (thrown) {
     await core[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+/** Where one cannot be opened, the main one is closed too. */
+async function openSides({ listener, ...options }: SidesOptions & { readonly listener: Listener }): Promise<Sides> {
+  try {
+    return await Sides.open(options);
+  } catch (thrown) {
+    await listener.close();
     throw thrown;
   }
 }

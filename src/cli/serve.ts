@@ -100,7 +100,7 @@ export const serve: Run = async (call) => {
 export async function startQuietly(call: Call): Promise<{ readonly client: ServerClient } & AsyncDisposable> {
   const quiet: Call = {
     ...call,
-    config: { ...call.config, settings: { ...call.config.settings, listen: '127.0.0.1:0' } },
+    config: { ...call.config, settings: { ...call.config.settings, listen: '127.0.0.1:0', alsoListen: [] } },
   };
   const running: Running = await startServer(quiet, null, null);
   void running.core.drover.settleEngine().catch(() => undefined);

@@ -96,6 +96,13 @@ const setting = <S extends TSchema>(
 /** The table of settings: the order is the one in which help and documents show them. */
 export const SETTINGS = {
   listen: setting(text, '127.0.0.1:5800', 'DROVER_LISTEN', '--listen <host:port>', 'address to listen on'),
+  alsoListen: setting(
+    texts,
+    [],
+    'DROVER_ALSO_LISTEN',
+    '--also-listen <port=dialect...>',
+    'further ports, each with the dialect of its clients, such as 8080=llamactl',
+  ),
   hostNames: setting(texts, [], 'DROVER_HOST_NAMES', '--host-name <name...>', 'further Host names that are ours'),
   corsOrigins: setting(texts, [], 'DROVER_CORS_ORIGINS', null, 'web origins that may call us from a browser'),
   modelsFolders: setting(

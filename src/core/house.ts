@@ -73,7 +73,16 @@ export interface HouseOptions {
 
 /** Settings that only a new start can take up. */
 const NEEDS_RESTART = [
-  ...(['listen', 'hostNames', 'corsOrigins', 'engine', 'backend', 'preferredBackend', 'offline'] as const),
+  ...([
+    'listen',
+    'alsoListen',
+    'hostNames',
+    'corsOrigins',
+    'engine',
+    'backend',
+    'preferredBackend',
+    'offline',
+  ] as const),
   ...(['insecure', 'queueTimeout', 'downloadHosts', 'githubApi', 'githubDownloads', 'debianArchive'] as const),
 ];
 /** How long a child may take to leave after its drain; one that takes longer hangs in the kernel. */

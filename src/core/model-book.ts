@@ -55,10 +55,7 @@ export class ModelBook {
 
   /** Oldest first. */
   all(): readonly BookedModel[] {
-    this.#all ??= this.#store.database
-      .query<Row, []>('SELECT * FROM model_book ORDER BY rowid')
-      .all()
-      .map(bookedOf);
+    this.#all ??= this.#store.database.query<Row, []>('SELECT * FROM model_book ORDER BY rowid').all().map(bookedOf);
     return this.#all;
   }
 

@@ -3,7 +3,7 @@
 import type { AnyElysia } from 'elysia';
 import { Fault } from '../base/fault.ts';
 import { INFERENCE_LIMIT_BYTES } from '../dialects/intake.ts';
-import type { DialectId } from '../dialects/resolve.ts';
+import { DIALECT_IDS, type DialectId, isDialect } from '../dialects/resolve.ts';
 import { arrived } from './arrivals.ts';
 import { drained, listenFault } from './listen.ts';
 
@@ -20,8 +20,20 @@ export interface SideListenerOptions {
 
 export interface SideListener {
   readonly port: number;
+  /** Requests that are being answered. */
+  readonly pendingCount: number;
   /** Accepts nothing more; waits for running answers up to `drainMs` (default 0), then ends them. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** `8080=llamactl`: a port, and who speaks there. Throws `config_invalid`. */
+export function parseSide(text: string): { readonly port: number; readonly dialect: DialectId } {
+  const [, digits = '', id = ''] = /^\s*(\d{1,5})\s*=\s*([\w-]+)\s*$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (isDialect(id) && digits !== '' && port <= 65_535) return { port, dialect: id };
+  throw new Fault('config_invalid', `alsoListen: "${text}" is not PORT=DIALECT.`, {
+    hint: `Write 8080=llamactl, say; dialects are ${DIALECT_IDS.join(', ')}.`,
+  });
 }
 
 /** Throws `port_taken` with the holder's name. */
@@ -39,7 +51,13 @@ export async function listenAside(options: SideListenerOptions): Promise<SideLis
       websocket: SOCKETS,
     });
     if (server.port === undefined) throw new Fault('internal', 'The listener has no port.');
-    return { port: server.port, close: ({ drainMs = 0 } = {}) => drained(server, drainMs) };
+    return {
+      port: server.port,
+      get pendingCount() {
+        return server.pendingRequests;
+      },
+      close: ({ drainMs = 0 } = {}) => drained(server, drainMs),
+    };
   } catch (thrown) {
     throw thrown instanceof Fault ? thrown : await listenFault(thrown, host, port);
   }
