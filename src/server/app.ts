@@ -17,6 +17,7 @@ import { arrived, unknownDialect } from './arrivals.ts';
 import type { Diversion } from './diversion.ts';
 import { docsPages } from './docs-page.ts';
 import { Guard, type GuardOptions } from './guard.ts';
+import { headed } from './head.ts';
 import { pages } from './pages.ts';
 
 export interface AppOptions extends GuardOptions {
@@ -110,8 +111,13 @@ function guarded(
   void readyWhen?.then(open, open);
   return (handler: unknown): Fetch => {
     if (outer === null || handler !== inner) {
-      const answer = handler as Fetch;
-      inner = answer;
+      const whole = handler as Fetch;
+      inner = whole;
+      // What goes to an engine goes as it is.
+      const answer: Fetch = (request, server) =>
+        request.method !== 'HEAD' || pathOf(request).startsWith('/upstream/')
+          ? whole(request, server)
+          : headed(request, (asked) => whole(asked, server));
       const here: Fetch = (request, server) =>
         waiting === null || pathOf(request) === '/health'
           ? answer(request, server)

@@ -231,6 +231,16 @@ describe('a large body', () => {
 });
 
 // Last: it kills the engine.
+test('a HEAD of a stream without end is answered, and nothing is listened to any more', async () => {
+  const before = core.drover.bus.listenerCount;
+  const answer = await fetch(`${url}/drover/events`, { method: 'HEAD', signal: AbortSignal.timeout(5000) });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toStartWith('text/event-stream');
+  expect(core.drover.bus.listenerCount).toBe(before);
+  const whole = await fetch(`${url}/health`, { method: 'HEAD' });
+  expect(whole.headers.get('content-length')).toBe('2');
+});
+
 test('an engine killed in the middle of a stream leaves an error frame, and no lease', async () => {
   const answer = await post('/v1/chat/completions', chat({ stream: true, max_tokens: 4000, ignore_eos: true }));
   const reader = answer.body?.getReader();
