@@ -1,5 +1,6 @@
 // Finds the control groups of this process, innermost first, in both versions and the mixed layout. It must never
 // assume /sys/fs/cgroup: mounts and paths come from /proc/self. Format: cgroups(7), proc_pid_mountinfo(5).
+import { type Mount, parseMounts } from './mounts.ts';
 import type { System } from './system.ts';
 
 export interface CgroupLevels {
@@ -7,13 +8,6 @@ export interface CgroupLevels {
   readonly unified: readonly string[];
   /** Folders of a version 1 controller (`memory`, `cpu`), innermost first. */
   legacy(controller: string): readonly string[];
-}
-
-interface Mount {
-  readonly root: string;
-  readonly point: string;
-  readonly type: string;
-  readonly options: readonly string[];
 }
 
 export async function readCgroupLevels(system: System): Promise<CgroupLevels> {
@@ -34,22 +28,6 @@ export async function readCgroupLevels(system: System): Promise<CgroupLevels> {
     },
   };
 }
-
-function parseMounts(text: string): Mount[] {
-  const mounts: Mount[] = [];
-  for (const line of text.split('\n')) {
-    const [left, right] = line.split(' - ');
-    const fields = left?.split(' ') ?? [];
-    const [type, , options] = right?.split(' ') ?? [];
-    const [root, point] = [fields[3], fields[4]];
-    if (root === undefined || point === undefined || (type !== 'cgroup' && type !== 'cgroup2')) continue;
-    mounts.push({ root: unescapeMount(root), point: unescapeMount(point), type, options: options?.split(',') ?? [] });
-  }
-  return mounts;
-}
-
-const unescapeMount = (text: string): string =>
-  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 // `4:cpu,cpuacct:/user.slice` and `0::/user.slice`; a path may hold colons.
 function parseMembership(text: string): Map<string, string> {

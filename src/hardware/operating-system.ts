@@ -18,9 +18,13 @@ export async function readOperatingSystem(system: System): Promise<Reading<Snaps
 /** True inside the Windows Subsystem for Linux: its GPUs are reached through Windows' driver only. */
 export const isWsl = (kernel: string | null): boolean => /microsoft/i.test(kernel ?? '');
 
-async function readLinuxName(system: System): Promise<string | null> {
+const readLinuxName = async (system: System): Promise<string | null> =>
+  (await readReleaseFields(system)).get('PRETTY_NAME') ?? null;
+
+/** os-release(5): `NAME`, `VERSION_ID`, `PRETTY_NAME`, …; empty where there is none. */
+export async function readReleaseFields(system: System): Promise<ReadonlyMap<string, string>> {
   const text = (await system.readText('/etc/os-release')) ?? (await system.readText('/usr/lib/os-release')) ?? '';
-  return /^PRETTY_NAME=["']?(.*?)["']?$/m.exec(text)?.[1] ?? null;
+  return new Map([...text.matchAll(/^(\w+)=["']?(.*?)["']?$/gm)].map(([, key = '', value = '']) => [key, value]));
 }
 
 async function readDarwinName(system: System): Promise<string> {

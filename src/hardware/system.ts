@@ -1,12 +1,13 @@
 // The seam between the readers and the machine: files, folders, programs, native libraries. Tests put recorded or
 // transcribed machines behind it. It must never throw: what is not there is null, an empty list or a stated failure.
 import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { dirname } from 'node:path';
 import { findTool, runTool, type ToolOptions, type ToolResult } from './gpu-tool.ts';
 import { type NativeSignatures, type OpenedLibrary, openNativeLibrary } from './native.ts';
 import type { Snapshot } from './probe.ts';
+import { type SurveyedHost, type SurveyedTraffic, surveyHost, surveyTraffic } from './survey.ts';
 
 /** A value and what could not be read on the way to it, in sentences for `doctor`. */
 export interface Reading<T> {
@@ -32,6 +33,10 @@ export interface System {
   readText(path: string): Promise<string | null>;
   /** As `readText`, without leaving the thread: for files of /proc in a hot loop. */
   readTextSync(path: string): string | null;
+  /** The bytes of a file, or null when it cannot be read. */
+  readBytes(path: string): Promise<Uint8Array | null>;
+  /** The path without links, of `path` or of its nearest existing parent. */
+  realPath(path: string): Promise<string>;
   /** Names in a folder, sorted; empty when there is none. */
   listFolder(path: string): Promise<readonly string[]>;
   listFolderSync(path: string): readonly string[];
@@ -49,8 +54,13 @@ export interface System {
     readonly idleMs: number;
   }[];
   availableThreads(): number;
+  /** Since the machine started, as well as the runtime knows it. */
+  uptimeMs(): number;
   /** Loads `systeminformation` on first use: slow, and it starts processes. */
   surveyAdapters(): Promise<readonly SurveyedAdapter[]>;
+  /** As `surveyAdapters`: what macOS and Windows tell of firmware, memory modules and drives. */
+  surveyHost(): Promise<SurveyedHost | null>;
+  surveyTraffic(): Promise<readonly SurveyedTraffic[]>;
 }
 
 const platformOf = (name: string): System['platform'] =>
@@ -59,6 +69,12 @@ const archOf = (name: string): System['arch'] => (name === 'x64' || name === 'ar
 
 const namesOf = (entries: readonly (string | Dirent)[]): string[] =>
   entries.map((entry) => (typeof entry === 'string' ? entry : entry.name)).sort();
+
+function existingPart(path: string): string {
+  let folder = path;
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
 
 /** The machine that we run on. */
 export const thisSystem: System = {
@@ -73,6 +89,8 @@ export const thisSystem: System = {
       return null;
     }
   },
+  readBytes: (path) => readFile(path).catch(() => null),
+  realPath: (path) => realpath(existingPart(path)).catch(() => path),
   listFolder: (path) => readdir(path).then(namesOf, () => []),
   listFolderSync(path) {
     try {
@@ -85,10 +103,8 @@ export const thisSystem: System = {
   run: runTool,
   openLibrary: openNativeLibrary,
   async diskSpace(path) {
-    let folder = path;
-    while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
     try {
-      const facts = await statfs(folder);
+      const facts = await statfs(existingPart(path));
       return { totalBytes: facts.blocks * facts.bsize, freeBytes: facts.bavail * facts.bsize };
     } catch {
       return null;
@@ -103,6 +119,7 @@ export const thisSystem: System = {
       idleMs: times.idle,
     })),
   availableThreads: () => os.availableParallelism(),
+  uptimeMs: () => os.uptime() * 1000,
   async surveyAdapters() {
     try {
       const { graphics } = await import('systeminformation');
@@ -116,4 +133,6 @@ export const thisSystem: System = {
       return [];
     }
   },
+  surveyHost,
+  surveyTraffic,
 };
