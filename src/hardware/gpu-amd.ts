@@ -82,6 +82,17 @@ export async function readAmdMemory(
   return { totalBytes: vram + gtt, freeBytes: vramFree === null ? null : vramFree + gttFree };
 }
 
+/** What is taken now: of the card's own memory, and of an APU's borrowed one. */
+export async function readAmdUsedBytes(
+  system: System,
+  folder: string,
+  isUnified: boolean | null,
+): Promise<number | null> {
+  const vram = bytesOf(await system.readText(`${folder}/mem_info_vram_used`));
+  if (vram === null || isUnified !== true) return vram;
+  return vram + (bytesOf(await system.readText(`${folder}/mem_info_gtt_used`)) ?? 0);
+}
+
 const bytesOf = (text: string | null): number | null =>
   text !== null && /^\s*\d+\s*$/.test(text) ? Number(text) : null;
 

@@ -28,8 +28,15 @@ const SIGNATURES: NativeSignatures = {
   nvmlDeviceGetCudaComputeCapability: { args: ['u64', 'ptr', 'ptr'], returns: 'i32' },
   nvmlDeviceGetPciInfo_v3: { args: ['u64', 'ptr'], returns: 'i32' },
   nvmlDeviceGetUtilizationRates: { args: ['u64', 'ptr'], returns: 'i32' },
+  nvmlDeviceGetTemperature: { args: ['u64', 'u32', 'ptr'], returns: 'i32' },
+  nvmlDeviceGetComputeRunningProcesses_v3: { args: ['u64', 'ptr', 'ptr'], returns: 'i32' },
+  nvmlDeviceGetGraphicsRunningProcesses_v3: { args: ['u64', 'ptr', 'ptr'], returns: 'i32' },
 };
 const NEEDED = ['nvmlInit_v2', 'nvmlShutdown', 'nvmlDeviceGetCount_v2', 'nvmlDeviceGetHandleByIndex_v2'];
+
+// More on one GPU is an error of ours to skip, not to size a buffer for.
+const MAX_PROCESSES = 256;
+const NOT_AVAILABLE = 2n ** 64n - 1n;
 
 const UNINITIALISED = 1;
 const NOT_SUPPORTED = 3;
@@ -71,6 +78,7 @@ export interface NvmlUse {
   readonly busyRatio: number | null;
   readonly totalBytes: number | null;
   readonly freeBytes: number | null;
+  readonly temperatureC: number | null;
 }
 
 /** `initialised` with a session, `absent`, or `failed` and why. `isDriverAtFault`: its other tools will say the same. */
@@ -146,7 +154,23 @@ export class NvmlSession implements Disposable {
       busyRatio: this.#isGood('nvmlDeviceGetUtilizationRates', handle, rates) ? (rates[0] ?? 0) / 100 : null,
       totalBytes: memory.totalBytes,
       freeBytes: memory.freeBytes,
+      temperatureC: this.#temperature(handle),
     };
+  }
+
+  /** Bytes by pid, of CUDA (compute) and Vulkan (graphics) alike; null where the driver does not tell. */
+  processBytes(index: number): ReadonlyMap<number, number> | null {
+    const handle = this.#handle(index);
+    if (typeof handle !== 'bigint') return null;
+    const lists = [
+      this.#processes('nvmlDeviceGetComputeRunningProcesses_v3', handle),
+      this.#processes('nvmlDeviceGetGraphicsRunningProcesses_v3', handle),
+    ].filter((list) => list !== null);
+    if (lists.length === 0) return null;
+    const bytes = new Map<number, number>();
+    // A process that does both is in both lists, with the same figure.
+    for (const [pid, used] of lists.flat()) bytes.set(pid, Math.max(used, bytes.get(pid) ?? 0));
+    return bytes;
   }
 
   [Symbol.dispose](): void {
@@ -189,6 +213,28 @@ export class NvmlSession implements Disposable {
     const info = new Uint8Array(68);
     if (!this.#isGood('nvmlDeviceGetPciInfo_v3', handle, info)) return null;
     return shortPciAddress(stringOf(info.subarray(36)) || stringOf(info.subarray(0, 16)));
+  }
+
+  #temperature(handle: bigint): number | null {
+    const degrees = new Uint32Array(1);
+    const NVML_TEMPERATURE_GPU = 0;
+    return this.#isGood('nvmlDeviceGetTemperature', handle, NVML_TEMPERATURE_GPU, degrees)
+      ? (degrees[0] ?? null)
+      : null;
+  }
+
+  // nvmlProcessInfo_t, 24 bytes: pid, padding, usedGpuMemory, gpuInstanceId, computeInstanceId.
+  #processes(name: string, handle: bigint): [pid: number, bytes: number][] | null {
+    const count = new Uint32Array([MAX_PROCESSES]);
+    const infos = new DataView(new ArrayBuffer(24 * MAX_PROCESSES));
+    if (!this.#isGood(name, handle, count, new Uint8Array(infos.buffer))) return null;
+    const told: [number, number][] = [];
+    for (let at = 0; at < Math.min(count[0] ?? 0, MAX_PROCESSES); at += 1) {
+      const bytes = infos.getBigUint64(at * 24 + 8, true);
+      // All bits set: Windows manages the memory there, and NVIDIA's driver does not know.
+      if (bytes !== NOT_AVAILABLE) told.push([infos.getUint32(at * 24, true), Number(bytes)]);
+    }
+    return told;
   }
 
   #text(name: string, size: number, handle?: bigint): string | null {

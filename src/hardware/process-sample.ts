@@ -1,12 +1,15 @@
 // What one process takes now: memory, processor time, threads. Read from /proc, libproc or kernel32, never by starting
 // a program. It must never count a file that is mapped by many as if it were this process's alone without saying so.
-import type { System } from './system.ts';
-import { thisSystem } from './system.ts';
+import { type System, thisSystem } from './system.ts';
 
 export interface ProcessSample {
   readonly pid: number;
   /** All resident pages, mapped files and shared memory included. */
   readonly residentBytes: number;
+  /** The most that was resident at once since it started. */
+  readonly peakResidentBytes: number | null;
+  /** Address space, used or not; null where the system does not tell. */
+  readonly virtualBytes: number | null;
   /** Resident pages that are this process's own; null where the system does not tell. */
   readonly privateBytes: number | null;
   /** Resident pages of mapped files: a model that is mapped, for one. */
@@ -49,6 +52,8 @@ function sampleLinux(system: System, pid: number): ProcessSample | null {
   return {
     pid,
     residentBytes: kib('VmRSS') ?? 0,
+    peakResidentBytes: kib('VmHWM'),
+    virtualBytes: kib('VmSize'),
     privateBytes: kib('RssAnon'),
     fileBytes: kib('RssFile'),
     sharedBytes: kib('RssShmem'),
@@ -74,6 +79,8 @@ function sampleDarwin(system: System, pid: number): ProcessSample | null {
     return {
       pid,
       residentBytes: Number(view.getBigUint64(8, true)),
+      peakResidentBytes: null,
+      virtualBytes: Number(view.getBigUint64(0, true)),
       privateBytes: null,
       fileBytes: null,
       sharedBytes: null,
@@ -85,7 +92,7 @@ function sampleDarwin(system: System, pid: number): ProcessSample | null {
   }
 }
 
-// psapi.h: PROCESS_MEMORY_COUNTERS_EX, 80 bytes: WorkingSetSize at 16, PrivateUsage at 72. Times are in 100 ns.
+// psapi.h: PROCESS_MEMORY_COUNTERS_EX, 80 bytes: PeakWorkingSetSize at 8, WorkingSetSize at 16, PrivateUsage at 72. Times are in 100 ns.
 function sampleWindows(system: System, pid: number): ProcessSample | null {
   const { library } = system.openLibrary(['kernel32.dll'], {
     OpenProcess: { args: ['u32', 'i32', 'u32'], returns: 'u64' },
@@ -110,6 +117,8 @@ function sampleWindows(system: System, pid: number): ProcessSample | null {
     return {
       pid,
       residentBytes: Number(view.getBigUint64(16, true)),
+      peakResidentBytes: Number(view.getBigUint64(8, true)),
+      virtualBytes: null,
       privateBytes: Number(view.getBigUint64(72, true)),
       fileBytes: null,
       sharedBytes: null,

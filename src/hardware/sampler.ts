@@ -1,6 +1,7 @@
 // How busy the machine is, told at an interval to those who listen. It must never run without a listener: an idle
 // server reads nothing, keeps no GPU awake and holds no timer. Whoever listens keeps the process alive: leave or dispose.
 // (A timer without a reference makes Bun spin under a top-level await: 100 % of a core, measured on 1.4.5.)
+import { busyRatioOf, type CpuTimes, readCpuTimes } from './cpu-times.ts';
 import { type GpuUse, type GpuWatch, openGpuWatch } from './gpu-watch.ts';
 import { readMemory } from './memory.ts';
 import type { Gpu } from './probe.ts';
@@ -37,11 +38,6 @@ export interface Sampler extends Disposable {
 }
 
 export const createSampler = (options: SamplerOptions = {}): Sampler => new IntervalSampler(options);
-
-interface CpuTimes {
-  readonly busy: number;
-  readonly idle: number;
-}
 
 class IntervalSampler implements Sampler {
   readonly #listeners = new Set<{ readonly tell: (sample: MachineSample) => void }>();
@@ -119,13 +115,13 @@ class IntervalSampler implements Sampler {
 
   async #sample(): Promise<MachineSample> {
     const [memory, gpus] = await Promise.all([readMemory(this.#system), this.#watch?.read() ?? []]);
-    const times = readTimes(this.#system);
+    const times = readCpuTimes(this.#system);
     const before = this.#times;
     this.#times = times;
     const processes = (this.#options.pids?.() ?? []).map((pid) => sampleProcess(pid, this.#system));
     return {
       at: Date.now(),
-      cpuBusyRatio: times === null || before === null ? null : ratioOf(before, times),
+      cpuBusyRatio: busyRatioOf(before, times),
       memoryAvailableBytes: memory.value.availableBytes,
       gpus,
       processes: processes.filter((sample) => sample !== null),
@@ -142,27 +138,4 @@ function tellSafely(tell: (sample: MachineSample) => void, sample: MachineSample
       throw thrown;
     });
   }
-}
-
-// `cpu  user nice system idle iowait irq softirq steal …` in ticks (proc_stat(5)); waiting for a disk is idle.
-function readTimes(system: System): CpuTimes | null {
-  if (system.platform === 'linux') {
-    const line = /^cpu +(.*)$/m.exec(system.readTextSync('/proc/stat') ?? '')?.[1];
-    if (line === undefined) return null;
-    const [user = 0, nice = 0, kernel = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0] = line
-      .split(' ')
-      .map(Number);
-    return { busy: user + nice + kernel + irq + soft + steal, idle: idle + wait };
-  }
-  let [busy, idle] = [0, 0];
-  for (const processor of system.processors()) {
-    busy += processor.busyMs;
-    idle += processor.idleMs;
-  }
-  return busy + idle > 0 ? { busy, idle } : null;
-}
-
-function ratioOf(before: CpuTimes, after: CpuTimes): number | null {
-  const [busy, idle] = [after.busy - before.busy, after.idle - before.idle];
-  return busy >= 0 && idle >= 0 && busy + idle > 0 ? busy / (busy + idle) : null;
 }

@@ -27,7 +27,7 @@ test('a name with brackets and blanks does not shift the fields; a zombie takes 
   const stat = (state: string): string =>
     `77 (a) b (c) ${state} 1 77 77 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 9 0 12345 1 2\n`;
   const status =
-    'Name:\ta) b (c\nVmRSS:\t    1024 kB\nRssAnon:\t     512 kB\nRssFile:\t     512 kB\nRssShmem:\t       0 kB\n';
+    'Name:\ta) b (c\nVmSize:\t    4096 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nRssAnon:\t     512 kB\nRssFile:\t     512 kB\nRssShmem:\t       0 kB\n';
   const withState = (state: string): ReturnType<typeof sampleProcess> =>
     sampleProcess(
       77,
@@ -36,6 +36,8 @@ test('a name with brackets and blanks does not shift the fields; a zombie takes 
   expect(withState('S')).toEqual({
     pid: 77,
     residentBytes: 1 << 20,
+    peakResidentBytes: 1 << 21,
+    virtualBytes: 1 << 22,
     privateBytes: 1 << 19,
     fileBytes: 1 << 19,
     sharedBytes: 0,
