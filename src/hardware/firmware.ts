@@ -31,7 +31,9 @@ export async function readFirmware(system: System): Promise<Firmware> {
       version: firmwareText(version),
       date: firmwareDate(firmwareText(releaseDate)),
     },
-    ram: ramOf(host.modules.map(({ type, clockSpeed }) => ({ type: memoryType(type), megaTransfers: clockSpeed }))),
+    ram: ramOf(
+      host.modules.map(({ type, clockSpeed }) => ({ type: memoryType(type), megaTransfers: clockSpeed || null })),
+    ),
   };
 }
 

@@ -3,7 +3,7 @@
 import { readAmdMemory, readAmdUsedBytes } from './gpu-amd.ts';
 import { type NvmlSession, openNvml } from './nvml.ts';
 import type { Gpu, GpuVendor } from './probe.ts';
-import type { System } from './system.ts';
+import { type System, thisSystem } from './system.ts';
 
 export interface GpuUse {
   readonly vendor: GpuVendor;
@@ -45,6 +45,12 @@ export function openGpuWatch(system: System, gpus: readonly Gpu[]): GpuWatch {
     },
     [Symbol.dispose]: () => session?.[Symbol.dispose](),
   };
+}
+
+/** One look at the GPUs, for who asks now and then: a driver that is opened for it is let go again. */
+export async function readGpuUse(gpus: readonly Gpu[], system: System = thisSystem): Promise<GpuUse[]> {
+  using watch = openGpuWatch(system, gpus);
+  return await watch.read();
 }
 
 const silent = ({ vendor, index, pciAddress, totalBytes }: Gpu): GpuUse => ({

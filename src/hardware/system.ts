@@ -1,6 +1,6 @@
 // The seam between the readers and the machine: files, folders, programs, native libraries. Tests put recorded or
 // transcribed machines behind it. It must never throw: what is not there is null, an empty list or a stated failure.
-import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { dirname } from 'node:path';
@@ -70,10 +70,16 @@ const archOf = (name: string): System['arch'] => (name === 'x64' || name === 'ar
 const namesOf = (entries: readonly (string | Dirent)[]): string[] =>
   entries.map((entry) => (typeof entry === 'string' ? entry : entry.name)).sort();
 
-function existingPart(path: string): string {
-  let folder = path;
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
+// Nothing here may wait on this thread: on a dead network mount it would wait for good, whatever deadline the caller set.
+async function ofExisting<T>(path: string, ask: (part: string) => Promise<T>): Promise<T | null> {
+  for (let part = path; ; part = dirname(part)) {
+    try {
+      return await ask(part);
+    } catch (thrown) {
+      const isAbsent = /^(ENOENT|ENOTDIR|EACCES)$/.test((thrown as NodeJS.ErrnoException).code ?? '');
+      if (!isAbsent || dirname(part) === part) return null;
+    }
+  }
 }
 
 /** The machine that we run on. */
@@ -90,7 +96,7 @@ export const thisSystem: System = {
     }
   },
   readBytes: (path) => readFile(path).catch(() => null),
-  realPath: (path) => realpath(existingPart(path)).catch(() => path),
+  realPath: async (path) => (await ofExisting(path, (part) => realpath(part))) ?? path,
   listFolder: (path) => readdir(path).then(namesOf, () => []),
   listFolderSync(path) {
     try {
@@ -102,14 +108,11 @@ export const thisSystem: System = {
   findTool,
   run: runTool,
   openLibrary: openNativeLibrary,
-  async diskSpace(path) {
-    try {
-      const facts = await statfs(existingPart(path));
+  diskSpace: (path) =>
+    ofExisting(path, async (part) => {
+      const facts = await statfs(part);
       return { totalBytes: facts.blocks * facts.bsize, freeBytes: facts.bavail * facts.bsize };
-    } catch {
-      return null;
-    }
-  },
+    }),
   hostMemory: () => ({ totalBytes: os.totalmem(), freeBytes: os.freemem() }),
   processors: () =>
     os.cpus().map(({ model, speed, times }) => ({

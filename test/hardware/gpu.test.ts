@@ -3,7 +3,7 @@ import { gfxTargetOf, readAmdGpus } from '../../src/hardware/gpu-amd.ts';
 import { readAppleGpus } from '../../src/hardware/gpu-apple.ts';
 import { readIntelGpus } from '../../src/hardware/gpu-intel.ts';
 import { parseNvidiaSmi, readNvidiaGpus } from '../../src/hardware/gpu-nvidia.ts';
-import { openGpuWatch } from '../../src/hardware/gpu-watch.ts';
+import { openGpuWatch, readGpuUse } from '../../src/hardware/gpu-watch.ts';
 import { driverVersionOf, parseCim, readWindowsGpus } from '../../src/hardware/gpu-windows.ts';
 import { findPciName } from '../../src/hardware/pci.ts';
 import { fixtureSystem } from '../fixtures/hardware/fixture-system.ts';
@@ -260,6 +260,22 @@ test('pci.ids: the device of its own vendor only, first and last vendors too', (
   expect(findPciName(text, '1002', '56a0')).toBeNull();
   expect(findPciName(text, '10de', '2786')).toBeNull();
   expect(findPciName('', '1002', '744c')).toBeNull();
+});
+
+test('what AMD’s cards hold and how warm they are', async () => {
+  const system = fixtureSystem('amd-rx-7900-xtx.machine');
+  const uses = await readGpuUse((await readAmdGpus(system)).value, system);
+  expect(uses.map(({ usedBytes, temperatureC }) => [usedBytes, temperatureC])).toEqual([
+    [GIB, 54],
+    [0, null],
+  ]);
+  // What is borrowed from the host counts too.
+  const unified = fixtureSystem('amd-strix-halo.machine');
+  const [use] = await readGpuUse((await readAmdGpus(unified)).value, unified);
+  const bytesOf = (name: string): number =>
+    Number(unified.readTextSync(`/sys/bus/pci/devices/${use?.pciAddress}/mem_info_${name}`));
+  expect(use?.usedBytes).toBe(bytesOf('vram_used') + bytesOf('gtt_used'));
+  expect(use?.usedBytes).toBeGreaterThan(bytesOf('vram_used'));
 });
 
 test('live use of AMD’s cards; one that sleeps is not asked', async () => {

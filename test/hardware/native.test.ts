@@ -46,16 +46,26 @@ test.skipIf(!canCompile)('NVML is called as its header says, and shut down after
 
   const watch = openGpuWatch(withNvml(path), value);
   expect(counter?.call('fake_balance')).toBe(1);
-  expect((await watch.read()).map(({ index, busyRatio }) => ({ index, busyRatio }))).toEqual([
-    { index: 0, busyRatio: 0.42 },
-    { index: 1, busyRatio: 0 },
-    { index: 3, busyRatio: 0 },
+  expect(
+    (await watch.read()).map(({ index, busyRatio, usedBytes, temperatureC }) => [
+      index,
+      busyRatio,
+      usedBytes,
+      temperatureC,
+    ]),
+  ).toEqual([
+    [0, 0.42, 1024 * MIB, 61],
+    [1, 0, null, null],
+    [3, 0, 1024 * MIB, 61],
   ]);
+  // 3 GiB on the first card, named in both lists; 1 GiB on the last; a process of unknown share is left out.
+  expect(watch.processBytes()).toEqual(new Map([[process.pid, 4096 * MIB]]));
   watch[Symbol.dispose]();
   watch[Symbol.dispose]();
   expect(counter?.call('fake_balance')).toBe(0);
   // A sample that was under way when the last listener left must not call into the closed library.
-  expect((await watch.read())[0]).toMatchObject({ index: 0, busyRatio: null, freeBytes: null });
+  expect((await watch.read())[0]).toMatchObject({ index: 0, busyRatio: null, freeBytes: null, temperatureC: null });
+  expect(watch.processBytes()).toBeNull();
   counter?.close();
 });
 
