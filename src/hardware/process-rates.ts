@@ -23,9 +23,12 @@ export class ProcessRates {
   // The last look, and the one before it.
   readonly #looks = new Map<number, { readonly before: Look | null; readonly last: Look }>();
   readonly #system: System;
+  readonly #now: () => number;
 
-  constructor(system: System = thisSystem) {
+  /** `now` in milliseconds of a clock that only goes forward. */
+  constructor(system: System = thisSystem, now: () => number = () => performance.now()) {
     this.#system = system;
+    this.#now = now;
   }
 
   /** Null when there is no such process, or when it is not ours to see. */
@@ -46,7 +49,7 @@ export class ProcessRates {
 
   #percent({ pid, cpuMs }: ProcessSample, uptimeMs: number | null): number | null {
     if (cpuMs === null) return null;
-    const now: Look = { atMs: performance.now(), cpuMs };
+    const now: Look = { atMs: this.#now(), cpuMs };
     const known = this.#looks.get(pid);
     const isSame = known !== undefined && !isAnother(known.last, now, uptimeMs);
     if (!isSame) {

@@ -233,11 +233,25 @@ test('a pid that is given again begins anew; who is gone is forgotten', () => {
     ['/proc/uptime', '20.00 1.00\n'],
   ]);
   const system: System = { ...fixtureSystem('cgroup-nested.machine'), readTextSync: (path) => files.get(path) ?? null };
-  const rates = new ProcessRates(system);
+  let nowMs = 0;
+  const rates = new ProcessRates(system, () => nowMs);
   // 1 s of work in 10 s of life.
   expect(rates.of(77)).toEqual({ residentBytes: 1 << 20, cpuPercent: 10, uptimeMs: 10_000 });
   files.set('/proc/77/stat', statOf(50, 1500));
   expect(rates.of(77)).toEqual({ residentBytes: 1 << 20, cpuPercent: 10, uptimeMs: 5000 });
+  // Where the age is not known, less work than before is another's too.
+  files.set('/proc/uptime', '5.00 1.00\n');
+  files.set('/proc/77/stat', statOf(20, 1500));
+  nowMs = 1000;
+  expect(rates.of(77)).toEqual({ residentBytes: 1 << 20, cpuPercent: null, uptimeMs: null });
+  nowMs = 2000;
+  files.set('/proc/77/stat', statOf(70, 1500));
+  expect(rates.of(77)?.cpuPercent).toBe(50);
+  // A look within half a second reaches back to the look before: 600 ms of work in 1200.
+  nowMs = 2200;
+  files.set('/proc/77/stat', statOf(80, 1500));
+  expect(rates.of(77)?.cpuPercent).toBe(50);
+  files.set('/proc/uptime', '20.00 1.00\n');
   files.delete('/proc/77/stat');
   files.set('/proc/78/status', status);
   files.set('/proc/78/stat', statOf(0, 1999));
