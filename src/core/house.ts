@@ -38,6 +38,7 @@ import { type RegisteredModel, Registry } from './registry.ts';
 import { Replacement } from './replacement.ts';
 import { Retirement } from './retirement.ts';
 import { rulesOf } from './rules.ts';
+import { settingsForLater } from './settings-for-later.ts';
 import { speedOf, UsageBook } from './usage-book.ts';
 import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
 
@@ -71,20 +72,6 @@ export interface HouseOptions {
   };
 }
 
-/** Settings that only a new start can take up. */
-const NEEDS_RESTART = [
-  ...([
-    'listen',
-    'alsoListen',
-    'hostNames',
-    'corsOrigins',
-    'engine',
-    'backend',
-    'preferredBackend',
-    'offline',
-  ] as const),
-  ...(['insecure', 'queueTimeout', 'downloadHosts', 'githubApi', 'githubDownloads', 'debianArchive'] as const),
-];
 /** How long a child may take to leave after its drain; one that takes longer hangs in the kernel. */
 const LEAVE_MS = 25_000;
 /** How long the making of a configuration waits for an engine that is being brought. */
@@ -322,7 +309,7 @@ export class House implements Drover {
     }
     await this.#launcher.measure();
     this.#dispatch.tickets.refresh();
-    const later = NEEDS_RESTART.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(settings[name]));
+    const later = settingsForLater(before, settings);
     if (later.length > 0) this.log.warn('some changes need a restart of Drover', { settings: later });
     this.bus.emit({ type: 'config.changed', touched });
     return touched;
