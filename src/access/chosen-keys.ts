@@ -1,9 +1,7 @@
-// Keys that people chose: weak secrets, so each is compared by a slow hash, but only once per process and key. Unknown
-// texts are compared one at a time, few may wait and the processor rests in between: a flood of wrong keys costs a fifth
-// of one core and 19 MiB, however wide it is. It must never keep a plain key.
-import { Fault } from '../base/fault.ts';
-import { Mailbox, pause } from '../base/sync.ts';
+// Keys that people chose: weak secrets, so each is compared by a slow hash, but only once per process and key, and unknown
+// texts take turns. It must never keep a plain key.
 import type { Identity } from './identity.ts';
+import { type Compare, compareSlowly, SlowQueue } from './slow-hash.ts';
 
 export interface ChosenKey {
   readonly identity: Identity;
@@ -11,22 +9,7 @@ export interface ChosenKey {
   readonly slowHash: string;
 }
 
-/** OWASP's smallest argon2id: 19 MiB, two passes; 30 to 50 ms of one core. */
-const COST = { algorithm: 'argon2id', memoryCost: 19 * 1024, timeCost: 2 } as const;
-const QUEUE_LIMIT = 8;
-/** Of one address, so that whoever floods leaves room for others. */
-const QUEUE_LIMIT_PER_SOURCE = 2;
 const REFUSED_LIMIT = 4096;
-/** After a wrong key the next comparison waits this many times as long as it took. */
-const REST_FACTOR = 4;
-const REST_LIMIT_MS = 1000;
-
-export const slowHashOf = (key: string): Promise<string> => Bun.password.hash(key, COST);
-
-type Compare = (presented: string, slowHash: string) => Promise<boolean>;
-
-/** A hash that cannot be read matches nothing. */
-const compareSlowly: Compare = (presented, slowHash) => Bun.password.verify(presented, slowHash).catch(() => false);
 
 export class ChosenKeys {
   readonly #isMatch: Compare;
@@ -36,9 +19,7 @@ export class ChosenKeys {
   /** Digests of wrong ones, oldest first. */
   readonly #refused = new Set<string>();
   readonly #underWay = new Map<string, Promise<Identity | null>>();
-  readonly #waitingOf = new Map<string, number>();
-  readonly #queue = new Mailbox();
-  #restsUntil = 0;
+  readonly #queue = new SlowQueue('Too many unknown keys at once.');
 
   constructor(isMatch: Compare = compareSlowly) {
     this.#isMatch = isMatch;
@@ -68,25 +49,14 @@ export class ChosenKeys {
   verify(presented: string, digest: string, source: string): Promise<Identity | null> {
     const underWay = this.#underWay.get(digest);
     if (underWay !== undefined) return underWay;
-    const waiting = this.#waitingOf.get(source) ?? 0;
-    if (waiting >= QUEUE_LIMIT_PER_SOURCE || this.#queue.pendingCount >= QUEUE_LIMIT) return Promise.reject(tooMany());
-    this.#waitingOf.set(source, waiting + 1);
     const comparing = this.#queue
-      .send(() => this.#compare(presented, digest))
-      .finally(() => {
-        this.#underWay.delete(digest);
-        const left = (this.#waitingOf.get(source) ?? 1) - 1;
-        if (left === 0) this.#waitingOf.delete(source);
-        else this.#waitingOf.set(source, left);
-      });
+      .compare(source, () => this.#compare(presented, digest))
+      .finally(() => this.#underWay.delete(digest));
     this.#underWay.set(digest, comparing);
     return comparing;
   }
 
   async #compare(presented: string, digest: string): Promise<Identity | null> {
-    const restMs = this.#restsUntil - performance.now();
-    if (restMs > 0) await pause(restMs);
-    const startedAt = performance.now();
     const keys = this.#keys;
     for (const { slowHash } of keys) {
       if (!(await this.#isMatch(presented, slowHash))) continue;
@@ -96,8 +66,6 @@ export class ChosenKeys {
       this.#verified.set(digest, slowHash);
       return key.identity;
     }
-    const endedAt = performance.now();
-    this.#restsUntil = endedAt + Math.min(REST_LIMIT_MS, (endedAt - startedAt) * REST_FACTOR);
     if (this.#keys === keys) this.#refuse(digest);
     return null;
   }
@@ -115,9 +83,3 @@ export class ChosenKeys {
     return this.#keys.find((key) => key.slowHash === slowHash) ?? null;
   }
 }
-
-const tooMany = (): Fault =>
-  new Fault('rate_limited', 'Too many unknown keys at once.', {
-    hint: 'Try again in a moment.',
-    details: { retryAfterSeconds: 1 },
-  });

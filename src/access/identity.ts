@@ -3,10 +3,10 @@
 import { grants, type Scope } from './scopes.ts';
 
 export interface Identity {
-  /** The key's name, or `local` for who needs none. */
+  /** The key's or the user's name, or `local` for who needs none. */
   readonly name: string;
-  /** `key`: of the store; `transient`: of this process, such as the command line's; `local`: no key was needed. */
-  readonly kind: 'key' | 'transient' | 'local';
+  /** `key`, `user`: of the store; `transient`: of this process, such as the command line's; `local`: no key was needed. */
+  readonly kind: 'key' | 'user' | 'transient' | 'local';
   readonly scopes: readonly Scope[];
 }
 
@@ -25,3 +25,18 @@ export const mayDo = (request: Request, scope: Scope): boolean => {
   const identity = identityOf(request);
   return identity !== null && grants(identity.scopes, scope);
 };
+
+/** Under which name the requests of somebody are counted. */
+export interface Caller {
+  /** A key's, a user's, or the address of who has neither. */
+  readonly key: string;
+  /** False for this machine's own programs while nobody needs a key. */
+  readonly isLimited: boolean;
+}
+
+const counted = new WeakMap<Request, Caller>();
+
+export const noteCaller = (request: Request, caller: Caller): void => void counted.set(request, caller);
+
+/** Whose request it is for whoever counts; null where nothing is counted. */
+export const callerOf = (request: Request): Caller | null => counted.get(request) ?? null;

@@ -4,9 +4,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Migration, Store } from '../base/store.ts';
-import { type ChosenKey, ChosenKeys, slowHashOf } from './chosen-keys.ts';
+import { requireName, requireSecret, SECRET_LENGTH_LIMIT } from './choices.ts';
+import { type ChosenKey, ChosenKeys } from './chosen-keys.ts';
 import type { Identity } from './identity.ts';
-import { grants, isScope, type Scope } from './scopes.ts';
+import { grants, type Scope, storedScopes } from './scopes.ts';
+import { slowHashOf } from './slow-hash.ts';
+import { StoreWatch } from './store-watch.ts';
 
 export const KEY_MIGRATIONS: readonly Migration[] = [
   {
@@ -56,10 +59,6 @@ interface RandomKey {
   readonly identity: Identity;
 }
 
-/** A change by another process counts after this long at most. */
-const CHECK_MS = 100;
-/** In UTF-16 units; what is longer is no key. */
-const LENGTH_LIMIT = 512;
 /** Each costs a slow hash for every unknown text. */
 const CHOSEN_LIMIT = 8;
 
@@ -77,24 +76,24 @@ export class KeyRing {
   readonly #transient = new Map<string, RandomKey>();
   readonly #chosen = new ChosenKeys();
   #count = 0;
-  #version = -1;
-  #checkedAt = Number.NEGATIVE_INFINITY;
+  readonly #watch: StoreWatch;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#refresh();
+    this.#watch = new StoreWatch(store, () => this.#load());
+    this.#watch.refresh();
   }
 
   /** How many keys the store holds; at most 100 ms old where another process changes it. */
   get count(): number {
-    this.#refresh();
+    this.#watch.refresh();
     return this.#count;
   }
 
   list(): readonly KeyEntry[] {
     return this.#rows().map((row) => ({
       name: row.name,
-      scopes: scopesOf(row),
+      scopes: storedScopes(row.scopes),
       createdAt: row.created_at,
       isChosen: row.slow_hash !== null,
     }));
@@ -106,7 +105,7 @@ export class KeyRing {
 
   /** Makes a key and returns it, this once. Throws `conflict` for a name that is taken. */
   create(name: string, scopes: readonly Scope[]): string {
-    requireName(name);
+    requireName('key', name);
     const key = randomKey('dk');
     try {
       this.#store.database
@@ -126,8 +125,8 @@ export class KeyRing {
    * too many.
    */
   async adopt(name: string, key: string, scopes: readonly Scope[] = ['admin']): Promise<void> {
-    requireName(name);
-    requireChoice(key);
+    requireName('key', name);
+    requireSecret('key', key);
     const chosen = key.normalize('NFC');
     const digest = digestOf(hashOf(chosen));
     if (RANDOM_SHAPE.test(chosen)) {
@@ -178,10 +177,10 @@ export class KeyRing {
    * `rate_limited` when too many wait for that. `source` tells who asks, so that nobody takes all places.
    */
   identify(presented: readonly string[], source: () => string = () => ''): Identity | null | Promise<Identity | null> {
-    this.#refresh();
+    this.#watch.refresh();
     const unknown: [key: string, digest: string][] = [];
     for (const text of presented) {
-      if (text === '' || text.length > LENGTH_LIMIT || hasControl(text)) continue;
+      if (text === '' || text.length > SECRET_LENGTH_LIMIT || hasControl(text)) continue;
       const key = isAscii(text) ? text : text.normalize('NFC');
       const hash = hashOf(key);
       const digest = digestOf(hash);
@@ -203,24 +202,12 @@ export class KeyRing {
     return null;
   }
 
-  /** SQLite counts the changes that other connections make; ours are loaded as they are made. */
-  #refresh(): void {
-    const now = performance.now();
-    if (now - this.#checkedAt < CHECK_MS) return;
-    const version =
-      this.#store.database.query<{ data_version: number }, []>('PRAGMA data_version').get()?.data_version ?? 0;
-    if (version !== this.#version) this.#load();
-    // In this order: what changes between is seen the next time, and a failure is no success.
-    this.#version = version;
-    this.#checkedAt = now;
-  }
-
   #load(): void {
     const rows = this.#rows();
     const random = new Map<string, RandomKey>();
     const chosen: ChosenKey[] = [];
     for (const row of rows) {
-      const identity: Identity = { name: row.name, kind: 'key', scopes: scopesOf(row) };
+      const identity: Identity = { name: row.name, kind: 'key', scopes: storedScopes(row.scopes) };
       if (row.slow_hash !== null) chosen.push({ identity, slowHash: row.slow_hash });
       else if (row.hash !== null) {
         const hash = Buffer.from(row.hash);
@@ -237,29 +224,11 @@ export class KeyRing {
   }
 }
 
-/** Scopes that this version does not know grant nothing. */
-function scopesOf(row: Row): Scope[] {
-  const words: unknown = JSON.parse(row.scopes);
-  return Array.isArray(words) ? words.map(String).filter(isScope) : [];
-}
-
 const nameTaken = (name: string, cause?: unknown): Fault =>
   new Fault('conflict', `There is a key called "${name}" already.`, {
     cause,
     hint: `Take another name, or remove it first: drover keys rm ${name}`,
   });
-
-function requireName(name: string): void {
-  if (name.trim() === name && name.length > 0 && name.length <= 64 && !/\p{Cc}/u.test(name)) return;
-  throw new Fault('bad_request', 'A key’s name has 1 to 64 characters, and no space at its ends.');
-}
-
-function requireChoice(key: string): void {
-  const isUsable =
-    key.length > 0 && key.length <= LENGTH_LIMIT && key.trim() === key && !/\p{Cc}/u.test(key) && key.isWellFormed();
-  if (isUsable) return;
-  throw new Fault('bad_request', `A key has 1 to ${LENGTH_LIMIT} characters, no line ends, and no space at its ends.`);
-}
 
 // C1 is not among them: in a header it may be a byte of UTF-8.
 const hasControl = (text: string): boolean => {

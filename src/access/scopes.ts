@@ -17,6 +17,12 @@ export type Access = Scope | 'open';
 const NAMES: ReadonlySet<string> = new Set(SCOPES);
 export const isScope = (word: string): word is Scope => NAMES.has(word);
 
+/** The scopes that a row of the store holds as JSON; what this version does not know grants nothing. */
+export function storedScopes(json: string): Scope[] {
+  const words: unknown = JSON.parse(json);
+  return Array.isArray(words) ? words.map(String).filter(isScope) : [];
+}
+
 /** `admin` implies all. */
 export const grants = (scopes: readonly Scope[], needed: Scope): boolean =>
   scopes.includes(needed) || scopes.includes('admin');

@@ -3,7 +3,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { Callers } from '../access/callers.ts';
 import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
+import { TokenSecret } from '../access/token-secret.ts';
+import { Tokens } from '../access/tokens.ts';
+import { USER_MIGRATION, UserBook } from '../access/users.ts';
 import { assetBytes } from '../base/assets.ts';
 import { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
@@ -40,6 +44,7 @@ const MIGRATIONS = [
   ...LIBRARY_MIGRATIONS,
   ...HOUSE_MIGRATIONS,
   ...KEY_MIGRATIONS,
+  USER_MIGRATION,
   GENERATED_MIGRATION,
   MODEL_BOOK_MIGRATION,
   DOWNLOADS_MIGRATION,
@@ -52,6 +57,8 @@ export interface OpenedCore extends AsyncDisposable {
   readonly log: Log;
   readonly bus: Bus<DroverEvent>;
   readonly keys: KeyRing;
+  readonly users: UserBook;
+  readonly callers: Callers;
   readonly paths: Paths;
   readonly engines: Engines;
   readonly choice: EngineChoice;
@@ -168,6 +175,9 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     },
   });
   const keys = new KeyRing(store);
+  const users = new UserBook(store);
+  const tokens = new Tokens({ secret: new TokenSecret(paths.tokenSecret, store), find: (name) => users.find(name) });
+  const access = { keys, users, tokens };
   const common = {
     drover,
     bus,
@@ -177,11 +187,11 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     library,
     book,
     modelBook,
-    keys,
     engines,
     choice,
     sources,
     engineCacheFolder,
+    ...access,
   };
   const desks = options.holdsLock
     ? makeDesks({ ...common, environment: env, isWindows, settings: () => current })
@@ -192,6 +202,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     log,
     bus,
     keys,
+    users,
+    callers: new Callers(keys, tokens),
     desks,
     paths,
     engines,

@@ -2,6 +2,10 @@
 // Only a server has them: a verb that looks for itself must not start downloads.
 import { resolve } from 'node:path';
 import type { KeyRing } from '../access/keys.ts';
+import { Logins } from '../access/logins.ts';
+import { Rates } from '../access/rates.ts';
+import type { Tokens } from '../access/tokens.ts';
+import type { UserBook } from '../access/users.ts';
 import type { Bus } from '../base/bus.ts';
 import { expandHome } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
@@ -46,6 +50,8 @@ export interface DesksOptions {
   readonly book: FolderBook;
   readonly modelBook: ModelBook;
   readonly keys: KeyRing;
+  readonly users: UserBook;
+  readonly tokens: Tokens;
   readonly engines: Engines;
   readonly choice: EngineChoice;
   readonly sources: readonly SourceDriver[];
@@ -104,6 +110,8 @@ export function makeDesks(options: DesksOptions): Desks {
     advisor,
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
     hubToken,
+    logins: new Logins(options.users, options.tokens),
+    rates: new Rates({ settings }),
   };
 }
 

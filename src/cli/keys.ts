@@ -1,11 +1,8 @@
-// `drover keys`: who may call. It works on the store itself, with or without a running server, which sees a change within
-// a quarter of a second. It must never print a key but the one that it has just made.
-import { mkdirSync } from 'node:fs';
-import { KEY_MIGRATIONS, KeyRing } from '../access/keys.ts';
-import { isScope, SCOPES, type Scope } from '../access/scopes.ts';
+// `drover keys`: which programs may call. It must never print a key but the one that it has just made.
+import type { KeyRing } from '../access/keys.ts';
+import type { Scope } from '../access/scopes.ts';
 import { Fault } from '../base/fault.ts';
-import { openStore } from '../base/store.ts';
-import { isLoopback, parseAddress } from '../server/address.ts';
+import { type AccessStore, lastOneWords, scopesOf, secretFromStdin, withAccess } from './access-store.ts';
 import type { Call, Run } from './command-line.ts';
 import { print, printJson, table, tell } from './terminal.ts';
 
@@ -14,49 +11,24 @@ export const keys: Run = async (call) => {
   switch (action) {
     case 'ls':
     case 'list':
-      return withKeys(call, (ring) => list(call, ring));
+      return withAccess(call, (store) => list(call, store.keys));
     case 'add': {
       if (name === undefined) throw new Fault('bad_request', 'drover keys add NAME');
       const scopes = scopesOf(call);
-      return withKeys(call, (ring) => add(call, ring, name, scopes));
+      return withAccess(call, (store) => add(call, store.keys, name, scopes));
     }
     case 'rm':
     case 'remove':
       if (name === undefined) throw new Fault('bad_request', 'drover keys rm NAME');
-      return withKeys(call, (ring) => remove(call, ring, name));
+      return withAccess(call, (store) => remove(call, store, name));
     default:
       throw new Fault('bad_request', `drover keys knows add, ls and rm, not "${action ?? ''}".`);
   }
 };
 
-/** Only what it needs: a server that runs holds everything else. */
-async function withKeys(call: Call, work: (ring: KeyRing) => Promise<number> | number): Promise<number> {
-  const { paths } = call.config;
-  mkdirSync(paths.data, { recursive: true, mode: 0o700 });
-  using store = openStore(paths.store, KEY_MIGRATIONS);
-  return await work(new KeyRing(store));
-}
-
-/** Everything by default: whoever wants less says what. Throws `bad_request` that lists all scopes. */
-function scopesOf(call: Call): readonly Scope[] {
-  if (typeof call.options.scopes !== 'string') return ['admin'];
-  const words = call.options.scopes.split(/[\s,]+/).filter((word) => word !== '');
-  const unknown = words.filter((word) => !isScope(word));
-  if (unknown.length > 0 || words.length === 0) {
-    const what = words.length === 0 ? 'No scope is named' : `There is no scope "${unknown.join('", "')}"`;
-    throw new Fault('bad_request', `${what}; there are: ${SCOPES.join(', ')}.`, { details: { scopes: SCOPES } });
-  }
-  return [...new Set(words.filter(isScope))];
-}
-
 async function add(call: Call, ring: KeyRing, name: string, scopes: readonly Scope[]): Promise<number> {
   if (call.options.keyStdin === true) {
-    if (process.stdin.isTTY === true) {
-      throw new Fault('bad_request', '--key-stdin reads a pipe.', {
-        hint: 'For example: drover keys add NAME --key-stdin < FILE',
-      });
-    }
-    const key = (await Bun.stdin.text()).replace(/\r?\n$/, '');
+    const key = await secretFromStdin('--key-stdin', 'drover keys add NAME --key-stdin');
     if (ring.has(name)) {
       throw new Fault('conflict', `There is a key called "${name}" already.`);
     }
@@ -94,20 +66,11 @@ function list(call: Call, ring: KeyRing): number {
   return 0;
 }
 
-function remove(call: Call, ring: KeyRing, name: string): number {
-  ring.remove(name);
-  if (call.isJson) printJson({ name, removed: true, left: ring.count });
+function remove(call: Call, store: AccessStore, name: string): number {
+  store.keys.remove(name);
+  if (call.isJson) printJson({ name, removed: true, left: store.keys.count });
   else tell(`The key "${name}" is gone.`);
-  if (ring.count === 0) tell(lastKeyWords(call));
+  const words = lastOneWords(call, store);
+  if (words !== null) tell(words);
   return 0;
-}
-
-function lastKeyWords(call: Call): string {
-  const { listen, auth, requireApiKey, insecure } = call.config.settings;
-  if (auth || requireApiKey) return 'It was the last one, and one is required: only this command line gets in now.';
-  if (isLoopback(parseAddress(listen).host)) {
-    return 'It was the last one: a server on loopback lets every program of this machine in again, without a key.';
-  }
-  if (insecure) return 'It was the last one: other machines may use the server without a key.';
-  return 'It was the last one. A server that other machines can reach stays locked, and makes a new one when it starts.';
 }

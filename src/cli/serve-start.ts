@@ -6,16 +6,17 @@ import { loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createApp } from '../server/app.ts';
 import { Diversion } from '../server/diversion.ts';
+import { Limiter } from '../server/limiter.ts';
 import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
 import type { Takeover } from '../service/takeover.ts';
 import { type OpenedCore, openCore } from './assembly.ts';
 import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
+import { makeFirstCredentials } from './first-credentials.ts';
 import { isFirstRun, planFirstRun } from './first-run.ts';
 import { Sides, type SidesOptions } from './serve-sides.ts';
 import { predecessorOf, takeAddress, warmUp } from './serve-takeover.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
-import { tell } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 export class Running implements AsyncDisposable {
@@ -114,22 +115,24 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
     ...(before === null ? {} : { predecessor: before.predecessor, startsAfter: before.sequence }),
   });
   try {
-    const { keys, log, drover } = core;
+    const { keys, users, log, drover } = core;
     before?.follow(core);
     if (takeover === null && sink !== null && isFirstRun(call)) await planFirstRun(call, core);
     const isOpenToOthers = !isLoopback(address.host);
     const isLocked = (): boolean => core.settings().auth || core.settings().requireApiKey;
     if (isOpenToOthers && settings.insecure && !isLocked()) {
       log.warn('INSECURE: other machines may use this server without a key');
-    } else if ((isOpenToOthers || isLocked()) && keys.count === 0) {
-      const why = isOpenToOthers ? `Other machines can reach ${settings.listen}` : 'You asked for it';
-      tell(`\n  ${why}, so a key is needed. This is it, shown only now:\n\n    ${keys.create('admin', ['admin'])}\n`);
+    } else if (isOpenToOthers || isLocked()) {
+      await makeFirstCredentials(core, { isOpenToOthers, listenText: settings.listen });
     }
+    const isAnybodyKnown = (): boolean => keys.count > 0 || users.count > 0;
     // Off loopback the last key's removal opens nothing.
-    const requiresKey = (): boolean => isLocked() || (isOpenToOthers ? !settings.insecure : keys.count > 0);
+    const requiresKey = (): boolean => isLocked() || (isOpenToOthers ? !settings.insecure : isAnybodyKnown());
     core.bus.subscribe(({ event }) => {
-      if (event.type !== 'config.changed' || !isLocked() || keys.count > 0) return;
-      log.warn('a key is needed now, and there is none', { hint: 'Make one with "drover keys add NAME".' });
+      if (event.type !== 'config.changed' || !isLocked() || isAnybodyKnown()) return;
+      log.warn('a key is needed now, and there is none', {
+        hint: 'Make one with "drover keys add NAME", or a user with "drover users add NAME".',
+      });
     });
     const diversion = new Diversion();
     const app = createApp(drover, {
@@ -137,8 +140,8 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       listenHost: address.host,
       corsOrigins: settings.corsOrigins,
       requiresKey,
-      identify: (presented, source) => keys.identify(presented, source),
-      ...(core.desks === null ? {} : { desks: core.desks }),
+      identify: (presented, source) => core.callers.identify(presented, source),
+      ...(core.desks === null ? {} : { desks: core.desks, limiter: new Limiter(core.desks.rates) }),
       readyWhen: drover.scanned(),
       engineTargets: () => drover.engineTargets(),
       diversion,

@@ -166,6 +166,17 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./keys.ts')).keys,
   },
   {
+    name: 'users',
+    words: '<action> [name]',
+    help: 'add NAME, ls, rm NAME, passwd NAME: people who log in with a password',
+    actions: ['add', 'ls', 'rm', 'passwd'],
+    options: [
+      ['--scopes <list>', 'what the user may do, separated by commas (default: admin, which is everything)'],
+      ['--password-stdin', 'take the password from stdin instead of asking for it'],
+    ],
+    load: async () => (await import('./users.ts')).users,
+  },
+  {
     name: 'import',
     words: '<program> <folder>',
     help: 'take over what another program has: claracore DIR',

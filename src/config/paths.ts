@@ -18,6 +18,8 @@ export interface Paths {
   readonly cache: string;
   readonly children: string;
   readonly logs: string;
+  /** What users' tokens are signed with; readable by its owner only. */
+  readonly tokenSecret: string;
   /** The saved token for Hugging Face; readable by its owner only. */
   readonly hubToken: string;
 }
@@ -48,6 +50,7 @@ export function pathsIn(data: string, configFile: string | null = null): Paths {
     cache: join(data, 'cache'),
     children: join(data, 'children'),
     logs: join(data, 'logs'),
+    tokenSecret: join(data, 'token-secret'),
     hubToken: join(data, 'hf-token'),
   };
 }

@@ -9,6 +9,7 @@ const seconds = Type.Number({ minimum: 0, maximum: 31_536_000 });
 const timerSeconds = Type.Number({ minimum: 0, maximum: 2_000_000 });
 const gigabytes = Type.Union([Type.Number({ minimum: 0, maximum: 1_000_000 }), Type.Null()]);
 const count = (minimum: number, maximum: number): TSchema & { static: number } => Type.Integer({ minimum, maximum });
+const perMinute = count(0, 1_000_000);
 const portNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
 const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Union(values.map((value) => Type.Literal(value as T[number])));
@@ -180,9 +181,39 @@ export const SETTINGS = {
     '--insecure',
     'serve other machines without a key (do not)',
   ),
-  auth: setting(Type.Boolean(), false, 'DROVER_AUTH', '--auth', 'require a key even on loopback'),
+  auth: setting(Type.Boolean(), false, 'DROVER_AUTH', '--auth', 'require a key or a login even on loopback'),
   requireApiKey: setting(Type.Boolean(), false, 'DROVER_REQUIRE_API_KEY', null, 'the same, as ClaraCore calls it'),
   allowCustomCommands: setting(Type.Boolean(), false, null, null, 'let the API set a `cmd`; only this file can say so'),
+  llamactlRate: setting(perMinute, 100, 'DROVER_LLAMACTL_RATE', null, 'llamactl requests a minute (0: no limit)'),
+  llamactlHeavyRate: setting(
+    perMinute,
+    10,
+    'DROVER_LLAMACTL_HEAVY_RATE',
+    null,
+    'those of them that create, start or configure (0: no limit)',
+  ),
+  llamactlLoginRate: setting(
+    perMinute,
+    5,
+    'DROVER_LLAMACTL_LOGIN_RATE',
+    null,
+    'logins a minute from one address (0: no limit)',
+  ),
+  llamahomeRate: setting(perMinute, 60, 'DROVER_LLAMAHOME_RATE', null, 'LlamaHome requests a minute (0: no limit)'),
+  llamahomeBatchRate: setting(
+    perMinute,
+    5,
+    'DROVER_LLAMAHOME_BATCH_RATE',
+    null,
+    'those of them that bring several prompts (0: no limit)',
+  ),
+  llamahomeStreams: setting(
+    count(0, 100_000),
+    10,
+    'DROVER_LLAMAHOME_STREAMS',
+    null,
+    'LlamaHome streams of one caller at once (0: no limit)',
+  ),
   downloadLimit: setting(count(1, 64), 2, 'DROVER_DOWNLOAD_LIMIT', null, 'downloads that run at once'),
   downloadConnections: setting(count(1, 32), 4, 'DROVER_DOWNLOAD_CONNECTIONS', null, 'connections of one download'),
   hfEndpoint: setting(text, 'https://huggingface.co', 'HF_ENDPOINT', null, 'Hugging Face, or a mirror of it'),

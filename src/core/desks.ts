@@ -1,5 +1,7 @@
-// What stands beside the models at work: the verbs for configuration, folders, engine, machine and settings, each a desk
-// of its own. Dialects ask them as they ask `Drover`.
+// What stands beside the models at work: the verbs for configuration, folders, engine, machine, settings and logins, each a
+// desk of its own. Dialects ask them as they ask `Drover`.
+import type { Logins } from '../access/logins.ts';
+import type { Rates } from '../access/rates.ts';
 import type { HubToken } from '../models/hub-token.ts';
 import type { Advisor } from './advisor.ts';
 import type { Configuration } from './configuration.ts';
@@ -16,4 +18,6 @@ export interface Desks {
   readonly advisor: Advisor;
   readonly settings: SystemSettings;
   readonly hubToken: HubToken;
+  readonly logins: Logins;
+  readonly rates: Rates;
 }

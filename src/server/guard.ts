@@ -1,13 +1,14 @@
 // The outermost door, in front of every route and of what is no route: whose Host is it, may this page ask, may this key
-// do that, is the body too large? It must never let a request through that it has not looked at, nor say why a key was
-// wrong.
+// do that, did it ask too often, is the body too large? It must never let a request through that it has not looked at, nor
+// say why a key was wrong.
 import { credentialsOf } from '../access/credentials.ts';
-import { type Identity, LOCAL_CALLER, noteIdentity } from '../access/identity.ts';
+import { type Caller, type Identity, LOCAL_CALLER, noteCaller, noteIdentity } from '../access/identity.ts';
 import { grants, type Scope, scopeOf } from '../access/scopes.ts';
 import { Fault } from '../base/fault.ts';
 import { announcedLength, INFERENCE_LIMIT_BYTES, MANAGEMENT_LIMIT_BYTES, pathOf } from '../dialects/intake.ts';
 import { changesState, takesLargeBody } from '../dialects/resolve.ts';
 import { isIpLiteral, isLoopback, splitAuthority } from './address.ts';
+import { type Limiter, rateOf } from './limiter.ts';
 
 export interface GuardOptions {
   /** Where we listen: `127.0.0.1`, `0.0.0.0`, a name. */
@@ -22,6 +23,8 @@ export interface GuardOptions {
   readonly identify: (presented: readonly string[], source: () => string) => Identity | null | Promise<Identity | null>;
   /** The address that the request came from; absent: unknown. */
   readonly addressOf?: (request: Request) => string;
+  /** Counts what some dialects count; absent: nothing is. */
+  readonly limiter?: Limiter;
   /** True when clients should come back on a new connection: a successor listens. Absent: never. */
   readonly isLeaving?: () => boolean;
 }
@@ -32,6 +35,7 @@ type Handler = (request: Request, server?: unknown) => Answer | Promise<Answer>;
 type Failure = (thrown: unknown, request: Request) => Response;
 
 const HOST_CACHE_SIZE = 256;
+const EXPOSED = 'x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset';
 const WILDCARDS = new Set(['0.0.0.0', '::', '']);
 
 export class Guard {
@@ -99,14 +103,48 @@ export class Guard {
       refuseForeign(origin, headers.get('sec-fetch-site'), host);
     }
     const access = scopeOf(method, path);
-    if (access === 'open') return admit(request, null);
-    if (!this.#options.requiresKey(path)) return admit(request, LOCAL_CALLER);
+    if (access === 'open') return this.#admit(request, path, null);
+    if (!this.#options.requiresKey(path)) return this.#admit(request, path, LOCAL_CALLER);
     // What has no row is nobody's but an admin's, be there a route or not.
     const needed = access ?? 'admin';
-    const found = this.#options.identify(credentialsOf(request), () => this.#options.addressOf?.(request) ?? '');
-    if (!(found instanceof Promise)) return admit(request, permitted(found, needed));
-    return found.then((identity) => admit(request, permitted(identity, needed)));
+    const found = this.#options.identify(credentialsOf(request), () => this.#addressOf(request));
+    if (!(found instanceof Promise)) return this.#admitKnown(request, path, found, needed);
+    return found.then((identity) => this.#admitKnown(request, path, identity, needed));
   }
+
+  /** Who may not is counted as well. */
+  #admitKnown(request: Request, path: string, identity: Identity | null, needed: Scope): null {
+    this.#count(request, path, identity);
+    return admit(request, permitted(identity, needed));
+  }
+
+  #admit(request: Request, path: string, identity: Identity | null): null {
+    this.#count(request, path, identity);
+    return admit(request, identity);
+  }
+
+  /** Throws `rate_limited`. */
+  #count(request: Request, path: string, identity: Identity | null): void {
+    const { limiter } = this.#options;
+    const rate = limiter === undefined ? null : rateOf(request.method, path);
+    if (limiter === undefined || rate === null) return;
+    const caller = this.#callerOf(request, path, identity, rate === 'llamactlLoginRate');
+    noteCaller(request, caller);
+    limiter.count(request, rate, caller);
+  }
+
+  /** A key's or a user's requests are counted together, wherever they come from; others by their address. */
+  #callerOf(request: Request, path: string, identity: Identity | null, isLogin: boolean): Caller {
+    const address = this.#addressOf(request);
+    if (isLogin) return { key: address, isLimited: true };
+    const kind = identity?.kind ?? (this.#options.requiresKey(path) ? null : 'local');
+    if (identity !== null && kind !== 'local') {
+      return { key: `${kind} ${identity.name}`, isLimited: kind !== 'transient' };
+    }
+    return { key: address, isLimited: kind !== 'local' || !isLoopback(address) };
+  }
+
+  readonly #addressOf = (request: Request): string => this.#options.addressOf?.(request) ?? '';
 
   #isOurs(authority: string): boolean {
     const known = this.#knownHosts.get(authority);
@@ -131,15 +169,27 @@ export class Guard {
     const { headers } = response;
     headers.set('x-request-id', this.#requestId(request));
     if (this.#options.isLeaving?.() === true) headers.set('connection', 'close');
+    this.#stamp(request, headers);
     if (this.#origins.size > 0) {
       headers.append('vary', 'Origin');
       const origin = request.headers.get('origin');
       if (origin !== null && this.#origins.has(origin.toLowerCase())) {
         headers.set('access-control-allow-origin', origin);
-        headers.set('access-control-expose-headers', 'x-request-id, retry-after');
+        headers.set('access-control-expose-headers', EXPOSED);
       }
     }
     return response;
+  }
+
+  #stamp(request: Request, headers: Headers): void {
+    const { limiter } = this.#options;
+    if (limiter === undefined) return;
+    const path = pathOf(request);
+    const rate = rateOf(request.method, path);
+    if (rate === null) return;
+    // Who was refused before anybody looked at keys.
+    const stranger = (): Caller => ({ key: this.#addressOf(request), isLimited: true });
+    limiter.stamp(request, rate, stranger, headers);
   }
 
   #requestId(request: Request): string {
@@ -158,7 +208,8 @@ function permitted(identity: Identity | null, needed: Scope): Identity {
     });
   }
   if (grants(identity.scopes, needed)) return identity;
-  throw new Fault('forbidden', `This key lacks the scope "${needed}".`, {
+  const who = identity.kind === 'user' ? 'user' : 'key';
+  throw new Fault('forbidden', `This ${who} lacks the scope "${needed}".`, {
     hint: `A key that has it is made by "drover keys add NAME --scopes ${needed}".`,
     details: { scope: needed },
   });

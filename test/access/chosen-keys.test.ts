@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
-import { ChosenKeys, slowHashOf } from '../../src/access/chosen-keys.ts';
+import { ChosenKeys } from '../../src/access/chosen-keys.ts';
 import type { Identity } from '../../src/access/identity.ts';
+import { slowHashOf } from '../../src/access/slow-hash.ts';
 
 const owner: Identity = { name: 'claracore', kind: 'key', scopes: ['admin'] };
 const slowHash = await slowHashOf('the-right-one');
