@@ -208,7 +208,12 @@ describe('the document', () => {
     expect(document.security).toEqual([{}, { bearer: [] }, { header: [] }, { query: [] }]);
     expect(Object.keys(document.components.securitySchemes)).toEqual(['bearer', 'header', 'query']);
     const open = operations.filter(({ object }) => object.security !== undefined);
-    expect(open.map(({ name, object }) => [name, object.security])).toEqual([['GET /health', []]]);
+    const credential = [{ bearer: [] }, { header: [] }, { query: [] }];
+    expect(open.map(({ name, object }) => [name, object.security]).sort()).toEqual([
+      ['GET /health', []],
+      ['POST /api/auth/login', []],
+      ['POST /api/auth/refresh', credential],
+    ]);
   });
 });
 

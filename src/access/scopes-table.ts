@@ -19,7 +19,8 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('open', 'GET', ['/', '/health', '/ui', '/ui/*', '/favicon.ico']),
   // Its files only: the document has a row of its own, and so must whatever else may come to lie there.
   ...rows('open', 'GET', ['/docs', '/docs/*']),
-  ...rows('open', 'POST', ['/api/auth/login']),
+  // Whoever holds a token may renew it, whatever else its user may: the verb itself looks at it.
+  ...rows('open', 'POST', ['/api/auth/login', '/api/auth/refresh']),
 
   // Inference: OpenAI's, Anthropic's and the engine's own routes.
   ...rows('chat', 'POST', ['/v1/chat/completions', '/v1/chat/completions/input_tokens']),

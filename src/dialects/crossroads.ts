@@ -6,6 +6,7 @@ import { errorBody as beautyaiError, statusFor as beautyaiStatus } from './beaut
 import { errorBody as claraError, statusFor as claraStatus } from './clara/shape.ts';
 import { errorBody as droverError } from './drover/shape.ts';
 import { pathOf } from './intake.ts';
+import { errorBody as llamactlError, statusFor as llamactlStatus } from './llamactl/shape.ts';
 import { errorBody as llamahomeError } from './llamahome/shape.ts';
 import { errorBody as obtError } from './obt/shape.ts';
 import { errorBody as openaiError } from './openai/shape.ts';
@@ -33,8 +34,7 @@ interface Envelope {
 const ENVELOPES: Readonly<Record<DialectId, (fault: Fault, path: string) => Envelope>> = {
   openai: (fault, path) => ({ status: statusOf(fault.kind), body: openaiError(fault, path) }),
   clara: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
-  // The two say it in the same words.
-  llamactl: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
+  llamactl: (fault) => ({ status: llamactlStatus(fault.kind), body: llamactlError(fault) }),
   llamahome: (fault) => ({ status: statusOf(fault.kind), body: llamahomeError(fault) }),
   beautyai: (fault) => ({ status: beautyaiStatus(fault), body: beautyaiError(fault) }),
   obt: (fault) => ({ status: statusOf(fault.kind), body: obtError(fault) }),

@@ -37,6 +37,8 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly tag?: string;
+  /** Open to the guard, which asks for nothing, and yet of no use without a token. */
+  readonly needsToken?: boolean;
   /** The path parameters name, in order, what a route's `*` stands for. */
   readonly parameters?: readonly Parameter[];
   readonly body?: Body;
@@ -64,6 +66,7 @@ export interface DescribedOperation {
   readonly parameters?: readonly object[];
   readonly requestBody?: object;
   readonly responses: object;
+  readonly security?: readonly object[];
 }
 
 /** What a route gets as its `detail`; `describe` is asked when somebody reads the document. */
@@ -136,8 +139,12 @@ function described(operation: Operation, usualError: Shape) {
       default: failure('Any other failure.'),
     },
     ...(exampleStatus === undefined ? {} : { 'x-example-status': exampleStatus }),
+    ...(operation.needsToken === true ? { security: ANY_CREDENTIAL } : {}),
   };
 }
+
+/** The three ways in which a key or a token is sent; the document says what they are. */
+const ANY_CREDENTIAL = [{ bearer: [] }, { header: [] }, { query: [] }];
 
 const BODY_ERRORS = [400, 413, 415];
 

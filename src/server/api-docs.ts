@@ -11,6 +11,7 @@ const TAGS: readonly { readonly name: string; readonly description: string }[] =
   { name: 'OpenAI', description: 'OpenAI’s API and Anthropic’s messages, relayed to the model’s engine.' },
   { name: 'llama.cpp', description: 'llama-server’s own routes, relayed by model.' },
   { name: 'ClaraCore', description: 'ClaraCore’s API: downloads, configuration, system, events.' },
+  { name: 'llamactl', description: 'llamactl’s API: logging in.' },
   { name: 'Server', description: 'Health, metrics and what users of llama-swap expect.' },
   { name: 'Drover', description: 'Our own API, in bytes, milliseconds and epoch milliseconds.' },
 ];
@@ -90,9 +91,9 @@ function operationOf(routePath: string, method: string, hooks: Fields): [string,
       ...hooks,
       detail: {
         operationId: operationIdOf(method, path),
+        ...(isOpen(method, routePath) ? { security: [] } : {}),
         ...described,
         ...(parameters.length === 0 ? {} : { parameters }),
-        ...(isOpen(method, routePath) ? { security: [] } : {}),
       },
     },
     models: {},

@@ -11,6 +11,7 @@ import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/cross
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
+import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
 import { speakerOf } from '../dialects/resolve.ts';
 import { arrived, unknownDialect } from './arrivals.ts';
@@ -85,6 +86,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   droverRoutes(app, drover);
   if (desks !== undefined) {
     claraRoutes(app, drover, desks);
+    authRoutes(app, desks);
     deskRoutes(app, drover, desks);
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));

@@ -1,6 +1,7 @@
 // Between ClaraCore's wire and our words, as far as all of it is concerned: errors, sizes and times. Its GB are 2^30
 // bytes, its times are texts. Pure.
 import { type Fault, type FaultKind, statusOf } from '../../base/fault.ts';
+import { codedError } from '../coded-error.ts';
 
 export const GIB = 1024 ** 3;
 
@@ -25,13 +26,12 @@ export const statusFor = (kind: FaultKind): number => (kind === 'unprocessable' 
 const UNAUTHORIZED = 'API key required or invalid';
 
 export function errorBody(fault: Fault): Record<string, unknown> {
-  const { reasons, existingModelId, filePath, line, column, nearNames } = fault.details;
-  const near = Array.isArray(nearNames) && nearNames.length > 0 ? `Near names: ${nearNames.join(', ')}.` : null;
-  const more = Array.isArray(reasons) ? reasons.map(String) : [near, fault.hint].filter((part) => part != null);
+  const { existingModelId, filePath, line, column } = fault.details;
+  const { error, code, details } = codedError(fault);
   return {
-    error: fault.kind === 'unauthorized' ? UNAUTHORIZED : fault.message,
-    code: fault.kind.toUpperCase(),
-    ...(more.length === 0 ? {} : { details: more.join(' ') }),
+    error: fault.kind === 'unauthorized' ? UNAUTHORIZED : error,
+    code,
+    ...(details === null ? {} : { details }),
     ...(typeof existingModelId === 'string' ? { existingModelId } : {}),
     ...(typeof filePath === 'string' ? { filePath } : {}),
     ...(typeof line === 'number' ? { line, column } : {}),
