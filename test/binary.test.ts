@@ -258,9 +258,10 @@ describe('starting and ending', () => {
 });
 
 describe('keys', () => {
-  test('with --auth a key is made, shown once, and needed by everybody but this machine’s command line', async () => {
+  test('with requireApiKey a key is made, shown once, and needed by everybody but this machine’s command line', async () => {
     using data = temporaryFolder('auth');
-    await using other = await startDrover({ args: ['--auth'], dataFolder: data.path });
+    const environment = { DROVER_REQUIRE_API_KEY: 'true' };
+    await using other = await startDrover({ environment, dataFolder: data.path });
     const key = /dk-[\w-]{20,}/.exec(other.log())?.[0] ?? '';
     expect(key).not.toBe('');
     const statusWith = async (path: string, headers: Record<string, string> = {}): Promise<number> =>

@@ -223,7 +223,8 @@ describe('on a server that needs a key', () => {
   let locked: RunningDrover;
   let key = '';
   beforeAll(async () => {
-    locked = await startDrover({ modelsFolders: [models.path], args: ['--auth'] });
+    const environment = { DROVER_REQUIRE_API_KEY: 'true' };
+    locked = await startDrover({ modelsFolders: [models.path], environment });
     await locked.waitForLine(/engine ready/);
     key = /shown only now:\s+(\S+)/.exec(locked.log())?.[1] ?? '';
   });

@@ -176,7 +176,7 @@ describe('several restarts in a row', () => {
   }, 150_000);
 
   test('with a key: who has read the old one a moment ago is let in', async () => {
-    await using line = await startLine({ args: ['--auth'] });
+    await using line = await startLine({ environment: { DROVER_REQUIRE_API_KEY: 'true' } });
     const before = readServerFile(join(line.first.dataFolder, 'server.json'));
     const headers = { authorization: `Bearer ${before?.key}`, 'content-type': 'application/json' };
     const answer = await fetch(`${line.first.url}/drover/restart`, { method: 'POST', headers, body: '{"hard":true}' });

@@ -133,11 +133,12 @@ export class UserBook {
   verify(given: string, password: string, source: string): Promise<User | null> {
     const name = given.normalize('NFC');
     return this.#queue.compare(source, async () => {
-      this.#watch.refresh();
+      // Whoever was made a moment ago may log in.
+      this.#watch.look();
       const user = this.#users.get(name) ?? null;
       const isMatch = await this.#isMatch(password.normalize('NFC'), user?.passwordHash ?? DECOY_HASH);
       if (!isMatch || user === null) return null;
-      this.#watch.refresh();
+      this.#watch.look();
       // It may have been removed, or have got another password, meanwhile.
       const now = this.#users.get(name);
       return now?.generation === user.generation ? now : null;

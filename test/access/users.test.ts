@@ -138,11 +138,8 @@ describe('a login', () => {
     using held = bookIn(path, async () => {
       if (what === 'removed') other.book.remove('alice');
       else await other.book.setPassword('alice', 'another');
-      // What another process does counts after a moment.
-      while (held.book.find('alice')?.generation === first) await Bun.sleep(5);
       return true;
     });
-    const first = held.book.find('alice')?.generation;
     expect(await held.book.verify('alice', 'right', '')).toBeNull();
   });
 });
