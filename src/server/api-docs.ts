@@ -20,7 +20,7 @@ const DESCRIPTION = [
   'One executable that makes a machine serve language models.',
   '',
   'Every example runs as it stands: the models and folders in it are those of this server.',
-  'A key is needed as soon as one exists (`drover keys add NAME`), in any of three forms.',
+  'A key or a token is needed as soon as there is a key or a user (`drover keys add NAME`, `drover users add NAME`), in any of three forms.',
 ].join('\n');
 
 const SECURITY_SCHEMES = {

@@ -12,6 +12,7 @@ import type { Desks } from '../../src/core/desks.ts';
 import { createApp } from '../../src/server/app.ts';
 import { Limiter, rateOf } from '../../src/server/limiter.ts';
 import { TestAccess } from '../fixtures/access.ts';
+import { startEcho } from '../fixtures/echo-engine.ts';
 import { OPEN_OPTIONS, SmallCore } from '../fixtures/real-child.ts';
 import { routesOf, samplesOf } from '../fixtures/routes.ts';
 
@@ -21,7 +22,9 @@ afterAll(() => {
   access[Symbol.dispose]();
   rmSync(folder, { recursive: true, force: true });
 });
-const core = new SmallCore([{ id: 'm', baseUrl: 'http://127.0.0.1:1' }]);
+const echo = startEcho();
+afterAll(() => echo[Symbol.asyncDispose]());
+const core = new SmallCore([{ id: 'm', baseUrl: echo.baseUrl }]);
 
 interface Setup {
   readonly isLocked?: boolean;
