@@ -9,17 +9,17 @@ const IDS: ReadonlySet<string> = new Set(DIALECT_IDS);
 export const isDialect = (word: string): word is DialectId => IDS.has(word);
 
 /** LlamaHome's own names, at home under /api and once more under /v1. */
-const LLAMAHOME_NAMES = [
+export const LLAMAHOME_NAMES = [
   ...(['process', 'process_prompt', 'stream', 'load_model', 'unload_model', 'configure_model', 'get_config'] as const),
   ...(['save_config', 'reset_config', 'health_check', 'logs', 'clear_cache', 'diagnostics', 'shutdown'] as const),
-].join('|');
+];
 
 /** Whose a path is; the first that matches. */
 const OWNERS: readonly (readonly [DialectId, RegExp])[] = [
   ['drover', /^\/drover(?:\/|$)/],
   ['obt', /^(?:\/api\/v1(?:\/|$)|\/ws\/test-progress\/?$)/],
   ['llamactl', /^\/api\/(?:instances(?:\/|$)|auth(?:\/|$)|system\/(?:status|info)\/?$|ws\/?$)/],
-  ['llamahome', new RegExp(`^/(?:(?:api|v1)/(?:${LLAMAHOME_NAMES})|api/models|v1/ws)/?$`)],
+  ['llamahome', new RegExp(`^/(?:(?:api|v1)/(?:${LLAMAHOME_NAMES.join('|')})|api/models|v1/ws)/?$`)],
   ['clara', /^\/(?:api|logs)(?:\/|$)/],
   ['beautyai', /^\/(?:models|system|inference)(?:\/|$)/],
   ['openai', /^\/(?:v1|chat|completions?|embeddings?|rerank(?:ing)?|responses|infill|(?:de)?tokenize|audio)(?:\/|$)/],

@@ -3,16 +3,18 @@
 import type { Caller } from '../access/identity.ts';
 import type { Allowance } from '../access/limits.ts';
 import type { RateName, Rates } from '../access/rates.ts';
+import { LLAMAHOME_NAMES } from '../dialects/resolve.ts';
 
 type RatesByMethod = Readonly<Record<string, RateName>>;
 
 const rows = (paths: readonly string[], byMethod: RatesByMethod): (readonly [string, RatesByMethod])[] =>
   paths.map((path) => [path, byMethod]);
 
-const LLAMAHOME = [
-  ...['process', 'process_prompt', 'stream', 'load_model', 'unload_model', 'configure_model', 'get_config'],
-  ...['save_config', 'reset_config', 'health_check', 'logs', 'clear_cache', 'diagnostics'],
-].flatMap((name) => [`/api/${name}`, `/v1/${name}`]);
+/** To end the server is never too much. */
+const LLAMAHOME = LLAMAHOME_NAMES.filter((name) => name !== 'shutdown').flatMap((name) => [
+  `/api/${name}`,
+  `/v1/${name}`,
+]);
 
 /** Without a last slash. */
 const EXACT: ReadonlyMap<string, RatesByMethod> = new Map([

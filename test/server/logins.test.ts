@@ -290,6 +290,7 @@ describe('what is counted', () => {
     ['POST', '/v1/process_prompt', 'llamahomeRate'],
     ['GET', '/api/models', 'llamahomeRate'],
     ['GET', '/api/models/downloads', null],
+    ['POST', '/api/shutdown', null],
     ['GET', '/v1/models', null],
     ['POST', '/v1/chat/completions', null],
     ['GET', '/health', null],
@@ -330,6 +331,9 @@ describe('what is counted', () => {
       code: 'RATE_LIMITED',
       details: 'Try again in 60 s.',
     });
+    // Another way to the same route is the same route.
+    expect((await here.ask(method, `/dialect/llamactl${path}`, headers)).status).toBe(429);
+    expect((await here.ask(method, path, { ...headers, 'x-api-dialect': 'llamactl' })).status).toBe(429);
     // From elsewhere it is the same user, with a later token too; another one is another.
     here.address = '10.0.0.9';
     const later = await access.tokenOf('admin');
@@ -386,11 +390,10 @@ describe('what is counted', () => {
         retryAfter: null,
       });
     }
-    expect(told(await here.ask('GET', '/api/models', headers))).toEqual({
-      status: 429,
-      limit: null,
-      remaining: null,
-      retryAfter: '60',
+    const refused = await here.ask('GET', '/api/models', headers);
+    expect(told(refused)).toEqual({ status: 429, limit: null, remaining: null, retryAfter: '60' });
+    expect(await refused.json()).toMatchObject({
+      error: { code: 'rate_limit_exceeded', details: { retry_after: 60 } },
     });
   });
 
