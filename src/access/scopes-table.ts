@@ -51,6 +51,20 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('model_write', 'DELETE', ['/drover/downloads/:id']),
   ...rows('model_delete', 'DELETE', ['/drover/models/*']),
 
+  // BeautyAI's.
+  ...rows('model_read', 'GET', ['/models', '/models/:name', '/models/:name/status']),
+  ...rows('model_read', 'POST', ['/models/:name/validate']),
+  ...rows('model_write', 'POST', ['/models', '/models/default/:name']),
+  ...rows('model_write', 'PUT', ['/models/:name']),
+  ...rows('model_delete', 'DELETE', ['/models/:name']),
+  ...rows('model_load', 'POST', ['/models/:name/load', '/models/:name/unload']),
+  ...rows('chat', 'POST', ['/inference/chat']),
+  ...rows('test', 'POST', ['/inference/test']),
+  ...rows('session_save', 'POST', ['/inference/sessions/save']),
+  ...rows('session_load', 'POST', ['/inference/sessions/load']),
+  ...rows('session_load', 'GET', ['/inference/sessions']),
+  ...rows('session_delete', 'DELETE', ['/inference/sessions/:name']),
+
   // How the machine is.
   ...rows('system_status', 'GET', ['/metrics', '/drover/status', '/drover/hardware', '/drover/usage']),
   ...rows('system_status', 'GET', ['/api/events', '/api/metrics', '/api/metrics/requests', '/api/binary/status']),

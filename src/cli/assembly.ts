@@ -21,10 +21,12 @@ import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Desks } from '../core/desks.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
+import { foreignCommand, isForeign } from '../core/foreign-engines.ts';
 import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
 import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
+import { SESSIONS_MIGRATION } from '../core/sessions.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
@@ -47,6 +49,7 @@ const MIGRATIONS = [
   USER_MIGRATION,
   GENERATED_MIGRATION,
   MODEL_BOOK_MIGRATION,
+  SESSIONS_MIGRATION,
   DOWNLOADS_MIGRATION,
 ];
 
@@ -166,8 +169,11 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     environment: env,
     defaultModel: () => modelBook.defaultModel,
     custom: {
-      wantsPort,
-      command: (now, id, entry, portNumber) => customCommand(now, id, entry, portNumber, env, isWindows),
+      wantsPort: (entry) => isForeign(entry) || wantsPort(entry),
+      command: (now, id, entry, portNumber) =>
+        isForeign(entry)
+          ? foreignCommand(id, entry, { portNumber, isOffline: now.offline, inherited: env })
+          : customCommand(now, id, entry, portNumber, env, isWindows),
     },
     readSettings: () => {
       current = modelBook.under(loadConfig(call.options).settings);

@@ -14,6 +14,7 @@ import type { Environment, Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { Advisor } from '../core/advisor.ts';
 import { Configuration } from '../core/configuration.ts';
+import { Conversation } from '../core/conversation.ts';
 import type { Desks } from '../core/desks.ts';
 import { DownloadDesk } from '../core/download-desk.ts';
 import type { EngineChoice } from '../core/engine-choice.ts';
@@ -22,10 +23,15 @@ import { Folders } from '../core/folders.ts';
 import { GeneratedEntries } from '../core/generated-entries.ts';
 import type { House } from '../core/house.ts';
 import type { ModelBook } from '../core/model-book.ts';
+import { ModelRegistrations } from '../core/model-registrations.ts';
+import { ModelStorage } from '../core/model-storage.ts';
 import { Regeneration } from '../core/regeneration.ts';
+import { SessionFiles } from '../core/session-files.ts';
+import { Sessions } from '../core/sessions.ts';
 import { SetupProgress } from '../core/setup-progress.ts';
 import { SystemSettings } from '../core/system-settings.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
+import { defaultsOf } from '../dialects/beautyai/shape-sampling.ts';
 import type { Engines } from '../engine/install.ts';
 import { newestOffered } from '../engine/newest.ts';
 import type { SourceDriver } from '../engine/sources/source.ts';
@@ -112,7 +118,40 @@ export function makeDesks(options: DesksOptions): Desks {
     hubToken,
     logins: new Logins(options.users, options.tokens),
     rates: new Rates({ settings }),
+    ...makeConversations(options, configuration),
   };
+}
+
+/** What requests register, say and keep. */
+function makeConversations(
+  options: DesksOptions,
+  configuration: Configuration,
+): Pick<Desks, 'registrations' | 'storage' | 'sessions' | 'conversation'> {
+  const { drover, bus, log, store, library, modelBook, paths, settings } = options;
+  const storage = new ModelStorage({
+    library,
+    drover,
+    folder: () => downloadFolderOf(settings(), paths),
+    log: log.as('models'),
+  });
+  const sessions = new Sessions({
+    store,
+    files: new SessionFiles(paths.sessions),
+    filePrefix: 'beautyai_session_',
+  });
+  const registrations = new ModelRegistrations({
+    book: modelBook,
+    drover,
+    library,
+    configuration,
+    storage,
+    bus,
+    log: log.as('models'),
+    settings,
+    owner: 'beautyai',
+  });
+  const conversation = new Conversation({ drover, sessions, book: modelBook, defaultsOf });
+  return { registrations, storage, sessions, conversation };
 }
 
 type Neighbours = Pick<Desks, 'configuration' | 'advisor' | 'hubToken' | 'folders'>;

@@ -62,13 +62,37 @@ export function firstError(raw: unknown): { path: string[]; message: string } | 
   const wrong = wrongValue(FileSchema, raw);
   if (wrong !== null) return { path: [...wrong.path], message: `${wrong.path.join('.')}: ${wrong.message}` };
   const settings = raw as {
-    models?: Record<string, { file?: string; cmd?: string; proxy?: string }>;
+    models?: Record<string, { file?: string; cmd?: string; engine?: string; model?: string }>;
     groups?: Record<string, { members: string[] }>;
   };
   for (const [id, entry] of Object.entries(settings.models ?? {})) {
     if (entry.file !== undefined && entry.cmd !== undefined) {
       return { path: ['models', id, 'cmd'], message: `models.${id}: give either \`file\` or \`cmd\`, not both` };
     }
+    const wrongEngine = wrongEngineOf(id, entry);
+    if (wrongEngine !== null) return wrongEngine;
   }
   return null;
+}
+
+interface EngineWords {
+  readonly file?: string;
+  readonly cmd?: string;
+  readonly engine?: string;
+  readonly model?: string;
+}
+
+/** vLLM and Transformers are started by us with a model of theirs: they have neither a file nor a command. */
+function wrongEngineOf(id: string, entry: EngineWords): { path: string[]; message: string } | null {
+  const { engine } = entry;
+  if (engine === undefined || engine === 'llama.cpp') return null;
+  for (const other of ['file', 'cmd'] as const) {
+    if (entry[other] === undefined) continue;
+    return {
+      path: ['models', id, other],
+      message: `models.${id}: \`engine: ${engine}\` takes a \`model\`, not \`${other}\``,
+    };
+  }
+  if (entry.model !== undefined) return null;
+  return { path: ['models', id, 'engine'], message: `models.${id}: \`engine: ${engine}\` needs a \`model\`` };
 }

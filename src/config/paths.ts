@@ -20,6 +20,8 @@ export interface Paths {
   readonly logs: string;
   /** What users' tokens are signed with; readable by its owner only. */
   readonly tokenSecret: string;
+  /** Chat sessions that were saved as files. */
+  readonly sessions: string;
   /** The saved token for Hugging Face; readable by its owner only. */
   readonly hubToken: string;
 }
@@ -51,6 +53,7 @@ export function pathsIn(data: string, configFile: string | null = null): Paths {
     children: join(data, 'children'),
     logs: join(data, 'logs'),
     tokenSecret: join(data, 'token-secret'),
+    sessions: join(data, 'sessions'),
     hubToken: join(data, 'hf-token'),
   };
 }

@@ -42,6 +42,11 @@ export const ModelEntrySchema = Type.Object(
     threads: Type.Optional(count(1, 4096)),
     chatTemplate: Type.Optional(text),
     flags: Type.Optional(Type.Record(Type.String(), scalar)),
+    // Another engine, started by us where its program is installed: `vllm serve` or `transformers serve`.
+    engine: Type.Optional(oneOf('llama.cpp', 'vllm', 'transformers')),
+    model: Type.Optional(Type.String({ minLength: 1 })),
+    quantization: Type.Optional(text),
+    dtype: Type.Optional(text),
     // Any other OpenAI-compatible server.
     cmd: Type.Optional(text),
     cmdStop: Type.Optional(text),

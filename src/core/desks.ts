@@ -5,9 +5,13 @@ import type { Rates } from '../access/rates.ts';
 import type { HubToken } from '../models/hub-token.ts';
 import type { Advisor } from './advisor.ts';
 import type { Configuration } from './configuration.ts';
+import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
+import type { ModelRegistrations } from './model-registrations.ts';
+import type { ModelStorage } from './model-storage.ts';
+import type { Sessions } from './sessions.ts';
 import type { SystemSettings } from './system-settings.ts';
 
 export interface Desks {
@@ -20,4 +24,8 @@ export interface Desks {
   readonly hubToken: HubToken;
   readonly logins: Logins;
   readonly rates: Rates;
+  readonly registrations: ModelRegistrations;
+  readonly storage: ModelStorage;
+  readonly sessions: Sessions;
+  readonly conversation: Conversation;
 }

@@ -12,6 +12,7 @@ import type { CorrectionKey, Corrections } from './corrections.ts';
 import type { Launch } from './dispatch.ts';
 import type { DroverStatus, FitReport } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
+import { isForeign } from './foreign-engines.ts';
 import type { LoadDecision } from './instances.ts';
 import {
   type ContextSettings,
@@ -87,9 +88,7 @@ export class Launcher {
     if (model === null) {
       return { kind: 'never', fault: new Fault('not_found', `There is no model called "${modelId}" any more.`) };
     }
-    if (model.file === null) {
-      return { kind: 'fits', reserve: {}, isIdeal: true, launch: () => this.#customDecision(model) };
-    }
+    if (model.file === null) return this.#customPlan(model);
     const { build } = this.#options.choice;
     if (build === null || this.#budget === null) {
       const fault =
@@ -259,6 +258,16 @@ export class Launcher {
       reservedBytes: reserveOf(placement.takes),
       fingerprint: this.fingerprintOf(model.id),
     };
+  }
+
+  #customPlan(model: RegisteredModel): Plan<Launch> {
+    try {
+      // A program that is not installed is told now, not after a start.
+      if (isForeign(model.entry)) this.#options.custom.command(this.#options.settings(), model.id, model.entry, 0);
+    } catch (thrown) {
+      return { kind: 'never', fault: toFault(thrown) };
+    }
+    return { kind: 'fits', reserve: {}, isIdeal: true, launch: () => this.#customDecision(model) };
   }
 
   #customDecision(model: RegisteredModel): LoadDecision {

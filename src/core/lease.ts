@@ -2,6 +2,7 @@
 // fields. It must never outlive its place: disposing it gives the place back, once.
 import type { Place } from './dispatch.ts';
 import type { Lease } from './drover.ts';
+import { servedName, unknownFields } from './foreign-engines.ts';
 import type { RegisteredModel } from './registry.ts';
 import type { Usage } from './vocabulary.ts';
 
@@ -11,8 +12,11 @@ export function leaseOf(model: RegisteredModel, place: Place, report: (usage: Us
     modelId: model.id,
     baseUrl: place.ready.baseUrl,
     headers: authorization(place.apiKey),
-    upstreamModel: entry.useModelName ?? null,
-    strippedFields: fieldsOf(entry.filters?.stripParams ?? entry.filters?.strip_params ?? ''),
+    upstreamModel: entry.useModelName ?? servedName(model.id, entry),
+    strippedFields: [
+      ...fieldsOf(entry.filters?.stripParams ?? entry.filters?.strip_params ?? ''),
+      ...unknownFields(entry),
+    ],
     signal: place.ready.signal,
     report: (usage) => report({ modelId: model.id, ...usage }),
     [Symbol.asyncDispose]: () => {

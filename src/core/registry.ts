@@ -4,13 +4,14 @@ import { Fault } from '../base/fault.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import type { Library, LibraryModel } from '../models/library.ts';
 import type { ModelView } from './drover.ts';
+import { hasOwnServer } from './foreign-engines.ts';
 import type { Instance } from './vocabulary.ts';
 
 export interface RegisteredModel {
   readonly id: string;
   readonly aliases: readonly string[];
   readonly entry: ModelEntry;
-  /** Null for a `cmd` entry. */
+  /** Null for an entry with a server of its own. */
   readonly file: LibraryModel | null;
 }
 
@@ -35,7 +36,7 @@ export class Registry {
 
   all(): readonly RegisteredModel[] {
     const custom = Object.entries(this.settings.models)
-      .filter(([, entry]) => entry.cmd !== undefined)
+      .filter(([, entry]) => hasOwnServer(entry))
       .map(([id, entry]): RegisteredModel => ({ id, aliases: entry.aliases ?? [], entry, file: null }));
     const customIds = new Set(custom.map((model) => model.id));
     const found = this.library
@@ -62,7 +63,7 @@ export class Registry {
   #look(name: string): RegisteredModel | null {
     const wanted = name.toLowerCase();
     for (const [id, entry] of Object.entries(this.settings.models)) {
-      if (entry.cmd === undefined) continue;
+      if (!hasOwnServer(entry)) continue;
       if (id.toLowerCase() === wanted || (entry.aliases ?? []).some((alias) => alias.toLowerCase() === wanted)) {
         return { id, aliases: entry.aliases ?? [], entry, file: null };
       }
@@ -137,7 +138,7 @@ export class Registry {
     return Object.entries(this.settings.models)
       .filter(
         ([id, entry]) =>
-          entry.cmd !== undefined && (id.toLowerCase().includes(wanted) || wanted.includes(id.toLowerCase())),
+          hasOwnServer(entry) && (id.toLowerCase().includes(wanted) || wanted.includes(id.toLowerCase())),
       )
       .map(([id]) => id);
   }

@@ -36,7 +36,7 @@ const ENVELOPES: Readonly<Record<DialectId, (fault: Fault, path: string) => Enve
   clara: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
   llamactl: (fault) => ({ status: llamactlStatus(fault.kind), body: llamactlError(fault) }),
   llamahome: (fault) => ({ status: statusOf(fault.kind), body: llamahomeError(fault) }),
-  beautyai: (fault) => ({ status: beautyaiStatus(fault), body: beautyaiError(fault) }),
+  beautyai: (fault) => ({ status: beautyaiStatus(fault), body: beautyaiError(fault, Date.now()) }),
   obt: (fault) => ({ status: statusOf(fault.kind), body: obtError(fault) }),
   drover: (fault) => ({ status: statusOf(fault.kind), body: droverError(fault) }),
 };

@@ -6,6 +6,7 @@ import type { Desks } from '../core/desks.ts';
 import type { Drover } from '../core/drover.ts';
 import type { EngineTarget } from '../core/metrics-engines.ts';
 import { arrivalOf } from '../dialects/arrival.ts';
+import { beautyaiRoutes } from '../dialects/beautyai/routes.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
@@ -87,6 +88,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   if (desks !== undefined) {
     claraRoutes(app, drover, desks);
     authRoutes(app, desks);
+    beautyaiRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));

@@ -1,11 +1,15 @@
 // Between BeautyAI's wire and our words. Pure.
-import { type Fault, statusOf } from '../../base/fault.ts';
+import { Fault, statusOf } from '../../base/fault.ts';
 
 export interface WireError {
   readonly success: false;
   readonly error_code: string;
   readonly error_message: string;
   readonly error_details: Readonly<Record<string, unknown>> | null;
+  /** ISO-8601, UTC. */
+  readonly timestamp: string;
+  /** Of a refusal nobody takes the time. */
+  readonly execution_time_ms: null;
 }
 
 /** It knows six statuses only. */
@@ -15,13 +19,16 @@ export function statusFor(fault: Fault): number {
   return status < 500 && status !== 408 ? 400 : 500;
 }
 
-export function errorBody(fault: Fault): WireError {
+/** `nowMs`: epoch milliseconds. */
+export function errorBody(fault: Fault, nowMs: number): WireError {
   const details = { ...(fault.hint === undefined ? {} : { hint: fault.hint }), ...fault.details };
   return {
     success: false,
     error_code: codeOf(fault),
     error_message: fault.message,
     error_details: Object.keys(details).length === 0 ? null : details,
+    timestamp: new Date(nowMs).toISOString(),
+    execution_time_ms: null,
   };
 }
 
@@ -32,5 +39,19 @@ function codeOf(fault: Fault): string {
   if (status === 401) return 'AuthenticationError';
   if (status === 403) return 'PermissionError';
   if (status === 400) return 'ValidationError';
-  return fault.blame === 'engine' || fault.kind === 'does_not_fit' ? 'ModelLoadError' : 'SystemError';
+  return isLoadFault(fault) ? 'ModelLoadError' : 'SystemError';
+}
+
+/** An engine that dies while it starts leaves its last lines. */
+const isLoadFault = ({ kind, details }: Fault): boolean =>
+  LOAD_KINDS.has(kind) || (kind === 'bad_gateway' && Array.isArray(details.logLines));
+
+const LOAD_KINDS: ReadonlySet<Fault['kind']> = new Set(['does_not_fit', 'engine_unobtainable']);
+
+/** What keeps a model from being loaded, whoever is to blame for it elsewhere, is one error here. */
+export function asLoadFault(fault: Fault): Fault {
+  const { kind, message, hint, details, blame } = fault;
+  const isCallers = kind === 'not_found' || kind === 'cancelled' || (kind !== 'unprocessable' && blame === 'caller');
+  if (isCallers || isLoadFault(fault)) return fault;
+  return new Fault('engine_unobtainable', message, { hint, details, blame, cause: fault });
 }

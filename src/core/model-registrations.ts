@@ -1,0 +1,394 @@
+// Models as requests register them: what somebody calls a model, where it comes from and which engine runs it. What is
+// registered is a model like any other; what the library finds is listed beside it. One change at a time. It must never
+// touch the configuration's file, nor a model's own.
+import { isAbsolute } from 'node:path';
+import type { Bus } from '../base/bus.ts';
+import { Fault, toFault } from '../base/fault.ts';
+import type { Log } from '../base/log.ts';
+import { Mailbox } from '../base/sync.ts';
+import type { ModelEntry, Settings } from '../config/schema.ts';
+import { sampleProcess } from '../hardware/process-sample.ts';
+import type { Library, LibraryModel } from '../models/library.ts';
+import { trimRepository } from '../models/names.ts';
+import { requireUsableId } from './config-rules.ts';
+import type { Configuration } from './configuration.ts';
+import type { AcquireOptions, Drover, ModelView } from './drover.ts';
+import { foreignEngineOf, requireModelName } from './foreign-engines.ts';
+import { type BookedModel, type ModelBook, requireUnreserved } from './model-book.ts';
+import type { ModelStorage } from './model-storage.ts';
+import type { DroverEvent } from './vocabulary.ts';
+
+/** What somebody registers. */
+export interface Registration {
+  readonly name: string;
+  readonly engine: 'llama.cpp' | 'vllm' | 'transformers';
+  /** A known model, the path of a file, or `owner/name` on the hub. */
+  readonly model: string;
+  readonly quantization: string | null;
+  readonly dtype: string | null;
+  readonly description: string | null;
+  /** The words in which it was said, given back as they are. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+export interface RegisteredView {
+  readonly name: string;
+  /** Null: it is registered, but not on this machine. */
+  readonly model: ModelView | null;
+  /** Null: nobody registered it; the library or the configuration has it. */
+  readonly document: Readonly<Record<string, unknown>> | null;
+  /** `llama.cpp`, `vllm`, `transformers`; `custom`: a command of the configuration. */
+  readonly engine: string;
+  readonly isLoaded: boolean;
+  /** Of the running process; 0 where none runs, null where the system does not tell. */
+  readonly residentBytes: number | null;
+  /** Milliseconds that the last load took; null: it is not loaded. */
+  readonly loadMs: number | null;
+  /** Epoch milliseconds of the registration; null: none. */
+  readonly registeredAt: number | null;
+}
+
+export interface ModelRegistrationsOptions {
+  readonly book: ModelBook;
+  readonly drover: Pick<Drover, 'models' | 'model' | 'load' | 'stop' | 'reload' | 'verdicts'>;
+  readonly library: Pick<Library, 'resolve' | 'nearNames'>;
+  readonly configuration: Pick<Configuration, 'preview' | 'remove'>;
+  readonly storage: Pick<ModelStorage, 'requireDeletable' | 'deleteFiles'>;
+  readonly bus: Bus<DroverEvent>;
+  readonly log: Log;
+  /** As they are now. */
+  readonly settings: () => Pick<Settings, 'models'>;
+  /** Whose these registrations are in the book. */
+  readonly owner: string;
+}
+
+export class ModelRegistrations {
+  readonly #options: ModelRegistrationsOptions;
+  readonly #mailbox = new Mailbox();
+
+  constructor(options: ModelRegistrationsOptions) {
+    this.#options = options;
+    options.bus.subscribe(({ event }) => {
+      if (event.type === 'library.changed' && event.added.length > 0) this.#settle();
+    });
+  }
+
+  /** What is registered first, then the others. */
+  list(): readonly RegisteredView[] {
+    const { book, drover } = this.#options;
+    const models = new Map(drover.models().map((model) => [model.id, model]));
+    const booked = book.all().map((entry) => this.#view(entry.name, models.get(entry.name) ?? null, entry));
+    const names = new Set(booked.map(({ name }) => name));
+    const others = [...models.values()].filter((model) => model.isListed && !names.has(model.id));
+    return [...booked, ...others.map((model) => this.#view(model.id, model, null))];
+  }
+
+  /** By name or alias. Throws `not_found` with near names. */
+  get(name: string): RegisteredView {
+    const { book, drover } = this.#options;
+    const booked = book.get(name);
+    const model = this.#modelOf(name);
+    if (model !== null) return this.#view(model.id, model, book.get(model.id));
+    if (booked !== null) return this.#view(name, null, booked);
+    // It says itself that there is none.
+    return this.#view(name, drover.model(name), null);
+  }
+
+  /** Null: nobody has chosen one. */
+  get defaultName(): string | null {
+    return this.#options.book.defaultModel;
+  }
+
+  /**
+   * Registers models, all of them or none. Faults: `bad_request` for a name that cannot be one or a model that makes no
+   * sense, `conflict` where there is a model of that name already.
+   */
+  add(registrations: readonly Registration[], defaultName: string | null): Promise<readonly RegisteredView[]> {
+    const { book, owner, log } = this.#options;
+    return this.#mailbox.send(async () => {
+      const made: { readonly registration: Registration; readonly entry: ModelEntry }[] = [];
+      for (const registration of registrations) {
+        this.#requireFree(registration.name);
+        made.push({ registration, entry: await this.#entryOf(registration) });
+      }
+      requireDistinct(registrations);
+      if (defaultName !== null && !registrations.some(({ name }) => name === defaultName)) this.get(defaultName);
+      for (const { entry, registration } of made) await this.#letGo(registration.name, entry);
+      const added: string[] = [];
+      const chosenBefore = book.defaultModel;
+      try {
+        for (const { entry, registration } of made) {
+          book.add(registration.name, owner, entry, registration.document);
+          added.push(registration.name);
+        }
+        if (defaultName !== null) book.setDefault(defaultName);
+        await this.#options.drover.reload({ keepsRunning: true });
+      } catch (thrown) {
+        for (const name of added) book.remove(name);
+        book.setDefault(chosenBefore);
+        throw thrown;
+      }
+      log.info('registered models', { models: added });
+      return added.map((name) => this.get(name));
+    });
+  }
+
+  /**
+   * Changes what is registered, or registers what was only found. `change` gets the words as they are and gives back the
+   * whole. Faults: `not_found`, `bad_request`.
+   */
+  update(
+    name: string,
+    change: ((view: RegisteredView) => Registration) | null,
+    isDefault: boolean | null,
+  ): Promise<RegisteredView> {
+    const { book, drover, owner } = this.#options;
+    return this.#mailbox.send(async () => {
+      const before = this.get(name);
+      const id = before.name;
+      if (change !== null) {
+        const registration = change(before);
+        const entry = await this.#entryOf(registration, before);
+        const booked = book.get(id);
+        if (booked === null) book.add(id, owner, entry, registration.document);
+        else book.update(id, { entry, document: registration.document });
+        try {
+          await drover.reload({ keepsRunning: true });
+        } catch (thrown) {
+          if (booked === null) book.remove(id);
+          else book.update(id, booked);
+          throw thrown;
+        }
+      }
+      if (isDefault === true) book.setDefault(id);
+      if (isDefault === false && book.defaultModel === id) book.setDefault(null);
+      return this.get(id);
+    });
+  }
+
+  /**
+   * Takes a registration back; a model that runs is stopped. `withFiles` deletes what was downloaded for it. Faults:
+   * `not_found`; `bad_request` for a model that was found and is not to be deleted; `conflict` where files are not ours.
+   */
+  remove(
+    name: string,
+    withFiles: boolean,
+  ): Promise<{ readonly name: string; readonly deletedFiles: readonly string[] }> {
+    const { book, drover, configuration, storage, library } = this.#options;
+    return this.#mailbox.send(async () => {
+      const { name: id, model } = this.get(name);
+      const path = model?.path ?? null;
+      const files = withFiles && path !== null ? (library.resolve(id)?.files ?? [path]) : [];
+      storage.requireDeletable(files);
+      const isBooked = book.get(id) !== null;
+      if (!isBooked && !withFiles) await this.#removeConfigured(id, configuration);
+      if (model !== null && isActive(model)) await drover.stop(id);
+      if (isBooked) {
+        book.remove(id);
+        await drover.reload({ keepsRunning: true });
+      }
+      if (book.defaultModel === id) book.setDefault(null);
+      if (files.length > 0) await storage.deleteFiles(id, files);
+      return { name: id, deletedFiles: files };
+    });
+  }
+
+  /** Loads it, unless it is loaded; `force`: in a new process. Faults as `Drover.load`; `unprocessable` where it is not here. */
+  async load(name: string, options: AcquireOptions & { readonly force: boolean }): Promise<RegisteredView> {
+    const { drover } = this.#options;
+    const view = this.get(name);
+    if (view.model === null) {
+      await this.#mailbox.send(() => this.#resettle());
+      if (this.#modelOf(view.name) === null) throw this.#notHere(view.name);
+    }
+    if (options.force && view.model !== null && isActive(view.model)) await drover.stop(view.name);
+    await drover.load(view.name, options);
+    return this.get(view.name);
+  }
+
+  /** Throws `bad_request` where it is not loaded. */
+  async unload(name: string): Promise<RegisteredView> {
+    const view = this.get(name);
+    if (view.model === null || !isActive(view.model)) {
+      throw new Fault('bad_request', `${view.name} is not loaded.`, { details: { model: view.name } });
+    }
+    await this.#options.drover.stop(view.name);
+    return this.get(view.name);
+  }
+
+  /** What would keep a model from being loaded; empty: nothing. Starts nothing. */
+  problems(name: string): readonly Fault[] {
+    const view = this.get(name);
+    if (view.model === null) return [this.#notHere(view.name)];
+    if (view.model.failure === null) return [];
+    return [new Fault('unprocessable', view.model.failure)];
+  }
+
+  setDefault(name: string): RegisteredView {
+    const view = this.get(name);
+    this.#options.book.setDefault(view.name);
+    return view;
+  }
+
+  #view(name: string, model: ModelView | null, booked: BookedModel | null): RegisteredView {
+    const instance = model?.instance ?? null;
+    const isLoaded = instance?.state === 'ready';
+    const pid = instance?.pid ?? null;
+    const verdict = instance?.verdict ?? null;
+    return {
+      name,
+      model,
+      document: booked?.document ?? null,
+      engine: this.#engineOf(name, booked),
+      isLoaded,
+      residentBytes: pid === null ? 0 : (sampleProcess(pid)?.residentBytes ?? null),
+      loadMs: isLoaded ? (verdict?.loadMs ?? null) : null,
+      registeredAt: booked?.createdAt ?? null,
+    };
+  }
+
+  #engineOf(name: string, booked: BookedModel | null): string {
+    const { models } = this.#options.settings();
+    const entry = Object.hasOwn(models, name) ? models[name] : booked?.entry;
+    return entry?.cmd === undefined ? (entry?.engine ?? 'llama.cpp') : 'custom';
+  }
+
+  #modelOf(name: string): ModelView | null {
+    try {
+      return this.#options.drover.model(name);
+    } catch (thrown) {
+      if (toFault(thrown).kind === 'not_found') return null;
+      throw thrown;
+    }
+  }
+
+  #requireFree(name: string): void {
+    requireUsableId(name);
+    requireUnreserved(name);
+    if (/^\.{1,2}$/.test(name)) throw new Fault('bad_request', `"${name}" cannot be a model's name.`);
+    const wanted = name.toLowerCase();
+    const names = [
+      ...this.#options.book.all().map((booked) => booked.name),
+      ...this.#options.drover.models().map(({ id }) => id),
+    ];
+    const holder = names.find((known) => known.toLowerCase() === wanted);
+    if (holder === undefined) return;
+    throw new Fault('conflict', `There is a model called "${holder}" already.`, {
+      hint: 'Choose another name, or change that one.',
+      details: { name: holder },
+    });
+  }
+
+  /** What it is to the core. A model of llama.cpp that is not here yet has no file. */
+  async #entryOf(registration: Registration, before: RegisteredView | null = null): Promise<ModelEntry> {
+    const { engine, model, quantization, dtype, description } = registration;
+    const entry: ModelEntry = {
+      engine,
+      model,
+      ...(description === null ? {} : { description }),
+      ...(quantization === null ? {} : { quantization }),
+      ...(dtype === null ? {} : { dtype }),
+    };
+    if (engine === 'llama.cpp') {
+      const file = await this.#fileOf(model, quantization, before);
+      return file === null ? entry : { ...entry, file };
+    }
+    requireModelName(model);
+    return entry;
+  }
+
+  async #fileOf(model: string, quantization: string | null, before: RegisteredView | null): Promise<string | null> {
+    if (isAbsolute(model)) return (await this.#options.configuration.preview(model, {})).model.path;
+    requireModelName(model);
+    const known = this.#resolve(model, quantization);
+    if (known !== null) return known.path;
+    // A file that is there stays, whatever it is called upstream.
+    const isSame = before !== null && this.#options.book.get(before.name)?.entry.model === model;
+    return isSame ? (before.model?.path ?? null) : null;
+  }
+
+  /** Among the models on this machine: exactly so, then as the repository's name says it. */
+  #resolve(model: string, quantization: string | null): LibraryModel | null {
+    const { library } = this.#options;
+    const tail = trimRepository(model.split('/').at(-1) ?? model);
+    const names = quantization === null ? [] : [`${model}:${quantization}`];
+    for (const name of [...names, model, `${tail}-${quantization ?? ''}`, tail]) {
+      const found = library.resolve(name);
+      if (found !== null && found.fault === null && found.origin !== 'probe') return found;
+    }
+    return null;
+  }
+
+  /** A file that was running under the name that it was found by gets another: that process would be nobody's. */
+  async #letGo(name: string, entry: ModelEntry): Promise<void> {
+    if (entry.file === undefined) return;
+    const { drover, library } = this.#options;
+    const found = library.resolve(entry.file);
+    if (found === null || found.id === name || found.origin === 'config') return;
+    const model = this.#modelOf(found.id);
+    if (model !== null && isActive(model)) await drover.stop(found.id);
+  }
+
+  async #removeConfigured(id: string, configuration: ModelRegistrationsOptions['configuration']): Promise<void> {
+    try {
+      await configuration.remove(id, false);
+    } catch (thrown) {
+      const fault = toFault(thrown);
+      if (fault.kind !== 'not_found') throw thrown;
+      throw new Fault('bad_request', `${id} was found in a folder, not registered: there is nothing to take back.`, {
+        hint: 'If Drover downloaded it, its file can be deleted instead.',
+        details: { model: id },
+      });
+    }
+  }
+
+  #notHere(name: string): Fault {
+    const booked = this.#options.book.get(name);
+    const model = booked?.entry.model ?? name;
+    return new Fault('unprocessable', `${name} is registered, but ${model} is not on this machine.`, {
+      hint: `Bring it with "drover pull ${model}", then load it.`,
+      blame: 'machine',
+      details: { model: name },
+    });
+  }
+
+  /** What was not here when it was registered may have come. */
+  #settle(): void {
+    if (this.#unsettled().length === 0) return;
+    void this.#mailbox
+      .send(() => this.#resettle())
+      .catch((thrown: unknown) =>
+        this.#options.log.warn(`a registered model was not taken up: ${toFault(thrown).message}`),
+      );
+  }
+
+  #unsettled(): readonly BookedModel[] {
+    const { book, owner } = this.#options;
+    return book
+      .all()
+      .filter(
+        (booked) => booked.owner === owner && booked.entry.file === undefined && foreignEngineOf(booked.entry) === null,
+      );
+  }
+
+  async #resettle(): Promise<void> {
+    const { book, drover } = this.#options;
+    let isNews = false;
+    for (const { name, entry } of this.#unsettled()) {
+      const found = entry.model === undefined ? null : this.#resolve(entry.model, entry.quantization ?? null);
+      if (found === null) continue;
+      book.update(name, { entry: { ...entry, file: found.path } });
+      isNews = true;
+    }
+    if (isNews) await drover.reload({ keepsRunning: true });
+  }
+}
+
+const isActive = ({ instance }: ModelView): boolean =>
+  instance !== null && (instance.state === 'ready' || instance.state === 'starting' || instance.state === 'stopping');
+
+function requireDistinct(registrations: readonly Registration[]): void {
+  const names = registrations.map(({ name }) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Fault('bad_request', `"${twice}" stands there twice.`);
+}
