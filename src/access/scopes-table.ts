@@ -64,6 +64,11 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('session_load', 'POST', ['/inference/sessions/load']),
   ...rows('session_load', 'GET', ['/inference/sessions']),
   ...rows('session_delete', 'DELETE', ['/inference/sessions/:name']),
+  ...rows('system_status', 'GET', ['/system/status', '/system/memory', '/system/cache', '/system/resources']),
+  ...rows('system_status', 'GET', ['/system/performance']),
+  ...rows('cache_clear', 'POST', ['/system/memory/clear', '/system/cache/clear']),
+  ...rows('admin', 'POST', ['/system/restart']),
+  ...rows('admin', 'GET', ['/system/logs']),
 
   // How the machine is.
   ...rows('system_status', 'GET', ['/metrics', '/drover/status', '/drover/hardware', '/drover/usage']),

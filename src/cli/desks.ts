@@ -25,10 +25,12 @@ import type { House } from '../core/house.ts';
 import type { ModelBook } from '../core/model-book.ts';
 import { ModelRegistrations } from '../core/model-registrations.ts';
 import { ModelStorage } from '../core/model-storage.ts';
+import { PerformanceWindow } from '../core/performance-window.ts';
 import { Regeneration } from '../core/regeneration.ts';
 import { SessionFiles } from '../core/session-files.ts';
 import { Sessions } from '../core/sessions.ts';
 import { SetupProgress } from '../core/setup-progress.ts';
+import { SystemReports, sampleMinute } from '../core/system-reports.ts';
 import { SystemSettings } from '../core/system-settings.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { defaultsOf } from '../dialects/beautyai/shape-sampling.ts';
@@ -119,6 +121,7 @@ export function makeDesks(options: DesksOptions): Desks {
     logins: new Logins(options.users, options.tokens),
     rates: new Rates({ settings }),
     ...makeConversations(options, configuration),
+    ...makeReports(options),
   };
 }
 
@@ -152,6 +155,12 @@ function makeConversations(
   });
   const conversation = new Conversation({ drover, sessions, book: modelBook, defaultsOf });
   return { registrations, storage, sessions, conversation };
+}
+
+function makeReports({ drover, bus }: DesksOptions): Pick<Desks, 'system' | 'performance'> {
+  const performance = new PerformanceWindow(sampleMinute);
+  performance.follow(bus);
+  return { performance, system: new SystemReports({ drover, traffic: () => Promise.resolve(null) }) };
 }
 
 type Neighbours = Pick<Desks, 'configuration' | 'advisor' | 'hubToken' | 'folders'>;

@@ -7,6 +7,8 @@ import {
   type Generated,
   type GenerationOptions,
   type GenerationPiece,
+  type GenerationRequest,
+  generated,
   generating,
   type Sampling,
 } from './generation.ts';
@@ -51,20 +53,24 @@ export class Conversation {
     const sessionId = turn.sessionId ?? newSessionId();
     const before = turn.history ?? (known === null ? [] : sessions.history(known.id));
     const said: ChatMessage = { role: 'user', content: turn.message };
-    const request = { model: turn.model, input: [...before, said], ...this.sampling(turn.model, turn.sampling) };
-    const generated = yield* generating(drover, request, options);
-    const answer: ChatMessage = { role: 'assistant', content: generated.text };
+    const request = this.#completed({ model: turn.model, input: [...before, said], ...turn.sampling });
+    const whole = yield* generating(drover, request, options);
+    const answer: ChatMessage = { role: 'assistant', content: whole.text };
     // What a caller told of a session that we do not know belongs to it; of one that we know, it is there already.
     const news = known === null ? [...before, said, answer] : [said, answer];
-    sessions.append(sessionId, news, generated.modelId);
-    return { ...generated, sessionId };
+    sessions.append(sessionId, news, whole.modelId);
+    return { ...whole, sessionId };
+  }
+
+  /** One answer to one text, outside any session. */
+  answer(request: GenerationRequest, options: GenerationOptions): Promise<Generated> {
+    return generated(this.#options.drover, this.#completed(request), options);
   }
 
   /** What is asked for, else what the model's registration says. */
-  sampling(model: string | null, asked: Sampling): Sampling {
+  #completed(request: GenerationRequest): GenerationRequest {
     const { book, drover, defaultsOf } = this.#options;
-    const document = book.get(drover.model(model).id)?.document;
-    const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-    return document === undefined ? given : { ...defaultsOf(document), ...given };
+    const document = book.get(drover.model(request.model).id)?.document;
+    return document === undefined ? request : { ...defaultsOf(document), ...request };
   }
 }

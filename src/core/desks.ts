@@ -11,7 +11,9 @@ import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
+import type { PerformanceWindow } from './performance-window.ts';
 import type { Sessions } from './sessions.ts';
+import type { SystemReports } from './system-reports.ts';
 import type { SystemSettings } from './system-settings.ts';
 
 export interface Desks {
@@ -28,4 +30,6 @@ export interface Desks {
   readonly storage: ModelStorage;
   readonly sessions: Sessions;
   readonly conversation: Conversation;
+  readonly system: SystemReports;
+  readonly performance: PerformanceWindow;
 }

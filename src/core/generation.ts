@@ -214,6 +214,8 @@ function wireOf(sampling: Sampling): Readonly<Record<string, unknown>> {
     frequency_penalty: sampling.frequencyPenalty,
     presence_penalty: sampling.presencePenalty,
     repeat_penalty: sampling.repeatPenalty,
+    // vLLM's name of it.
+    repetition_penalty: sampling.repeatPenalty,
     seed: sampling.seed,
     stop: sampling.stop,
     ignore_eos: sampling.ignoresEnd,

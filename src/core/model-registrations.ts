@@ -1,35 +1,20 @@
 // Models as requests register them: what somebody calls a model, where it comes from and which engine runs it. What is
 // registered is a model like any other; what the library finds is listed beside it. One change at a time. It must never
 // touch the configuration's file, nor a model's own.
-import { isAbsolute } from 'node:path';
 import type { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { Mailbox } from '../base/sync.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import { sampleProcess } from '../hardware/process-sample.ts';
-import type { Library, LibraryModel } from '../models/library.ts';
-import { trimRepository } from '../models/names.ts';
+import type { Library } from '../models/library.ts';
 import { requireUsableId } from './config-rules.ts';
 import type { Configuration } from './configuration.ts';
 import type { AcquireOptions, Drover, ModelView } from './drover.ts';
-import { foreignEngineOf, requireModelName } from './foreign-engines.ts';
 import { type BookedModel, type ModelBook, requireUnreserved } from './model-book.ts';
+import { entryFor, isUnsettled, type Registration, resolveModel } from './model-resolution.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { DroverEvent } from './vocabulary.ts';
-
-/** What somebody registers. */
-export interface Registration {
-  readonly name: string;
-  readonly engine: 'llama.cpp' | 'vllm' | 'transformers';
-  /** A known model, the path of a file, or `owner/name` on the hub. */
-  readonly model: string;
-  readonly quantization: string | null;
-  readonly dtype: string | null;
-  readonly description: string | null;
-  /** The words in which it was said, given back as they are. */
-  readonly document: Readonly<Record<string, unknown>>;
-}
 
 export interface RegisteredView {
   readonly name: string;
@@ -109,7 +94,7 @@ export class ModelRegistrations {
       const made: { readonly registration: Registration; readonly entry: ModelEntry }[] = [];
       for (const registration of registrations) {
         this.#requireFree(registration.name);
-        made.push({ registration, entry: await this.#entryOf(registration) });
+        made.push({ registration, entry: await entryFor(registration, null, this.#options) });
       }
       requireDistinct(registrations);
       if (defaultName !== null && !registrations.some(({ name }) => name === defaultName)) this.get(defaultName);
@@ -148,7 +133,7 @@ export class ModelRegistrations {
       const id = before.name;
       if (change !== null) {
         const registration = change(before);
-        const entry = await this.#entryOf(registration, before);
+        const entry = await entryFor(registration, book.get(id)?.entry ?? null, this.#options);
         const booked = book.get(id);
         if (booked === null) book.add(id, owner, entry, registration.document);
         else book.update(id, { entry, document: registration.document });
@@ -197,9 +182,9 @@ export class ModelRegistrations {
   async load(name: string, options: AcquireOptions & { readonly force: boolean }): Promise<RegisteredView> {
     const { drover } = this.#options;
     const view = this.get(name);
-    if (view.model === null) {
+    if (this.#isLost(view)) {
       await this.#mailbox.send(() => this.#resettle());
-      if (this.#modelOf(view.name) === null) throw this.#notHere(view.name);
+      if (this.#isLost(this.get(view.name))) throw this.#notHere(view.name);
     }
     if (options.force && view.model !== null && isActive(view.model)) await drover.stop(view.name);
     await drover.load(view.name, options);
@@ -219,7 +204,7 @@ export class ModelRegistrations {
   /** What would keep a model from being loaded; empty: nothing. Starts nothing. */
   problems(name: string): readonly Fault[] {
     const view = this.get(name);
-    if (view.model === null) return [this.#notHere(view.name)];
+    if (this.#isLost(view) || view.model === null) return [this.#notHere(view.name)];
     if (view.model.failure === null) return [];
     return [new Fault('unprocessable', view.model.failure)];
   }
@@ -279,46 +264,6 @@ export class ModelRegistrations {
     });
   }
 
-  /** What it is to the core. A model of llama.cpp that is not here yet has no file. */
-  async #entryOf(registration: Registration, before: RegisteredView | null = null): Promise<ModelEntry> {
-    const { engine, model, quantization, dtype, description } = registration;
-    const entry: ModelEntry = {
-      engine,
-      model,
-      ...(description === null ? {} : { description }),
-      ...(quantization === null ? {} : { quantization }),
-      ...(dtype === null ? {} : { dtype }),
-    };
-    if (engine === 'llama.cpp') {
-      const file = await this.#fileOf(model, quantization, before);
-      return file === null ? entry : { ...entry, file };
-    }
-    requireModelName(model);
-    return entry;
-  }
-
-  async #fileOf(model: string, quantization: string | null, before: RegisteredView | null): Promise<string | null> {
-    if (isAbsolute(model)) return (await this.#options.configuration.preview(model, {})).model.path;
-    requireModelName(model);
-    const known = this.#resolve(model, quantization);
-    if (known !== null) return known.path;
-    // A file that is there stays, whatever it is called upstream.
-    const isSame = before !== null && this.#options.book.get(before.name)?.entry.model === model;
-    return isSame ? (before.model?.path ?? null) : null;
-  }
-
-  /** Among the models on this machine: exactly so, then as the repository's name says it. */
-  #resolve(model: string, quantization: string | null): LibraryModel | null {
-    const { library } = this.#options;
-    const tail = trimRepository(model.split('/').at(-1) ?? model);
-    const names = quantization === null ? [] : [`${model}:${quantization}`];
-    for (const name of [...names, model, `${tail}-${quantization ?? ''}`, tail]) {
-      const found = library.resolve(name);
-      if (found !== null && found.fault === null && found.origin !== 'probe') return found;
-    }
-    return null;
-  }
-
   /** A file that was running under the name that it was found by gets another: that process would be nobody's. */
   async #letGo(name: string, entry: ModelEntry): Promise<void> {
     if (entry.file === undefined) return;
@@ -352,6 +297,12 @@ export class ModelRegistrations {
     });
   }
 
+  /** It is registered, and there is nothing to load. */
+  #isLost({ name, model }: RegisteredView): boolean {
+    const booked = this.#options.book.get(name);
+    return model === null || (booked !== null && isUnsettled(booked.entry));
+  }
+
   /** What was not here when it was registered may have come. */
   #settle(): void {
     if (this.#unsettled().length === 0) return;
@@ -364,18 +315,15 @@ export class ModelRegistrations {
 
   #unsettled(): readonly BookedModel[] {
     const { book, owner } = this.#options;
-    return book
-      .all()
-      .filter(
-        (booked) => booked.owner === owner && booked.entry.file === undefined && foreignEngineOf(booked.entry) === null,
-      );
+    return book.all().filter((booked) => booked.owner === owner && isUnsettled(booked.entry));
   }
 
   async #resettle(): Promise<void> {
     const { book, drover } = this.#options;
     let isNews = false;
     for (const { name, entry } of this.#unsettled()) {
-      const found = entry.model === undefined ? null : this.#resolve(entry.model, entry.quantization ?? null);
+      const found =
+        entry.model === undefined ? null : resolveModel(this.#options.library, entry.model, entry.quantization ?? null);
       if (found === null) continue;
       book.update(name, { entry: { ...entry, file: found.path } });
       isNews = true;

@@ -39,11 +39,20 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   // Half a megabyte, for tests of llama.cpp.
   downloadUrl: example(() => undefined, `${HUB}/ggml-org/models/resolve/main/tinyllamas/stories260K.gguf`),
   repository: example(() => undefined, 'ggml-org/gemma-3-1b-it-GGUF'),
+  loadedModel: example((here) => here.models.find(isLoaded)?.id ?? best(here, isText)?.id, 'drover-probe'),
+  registeredModel: example((here) => registered(here), 'my-registered-model'),
+  session: example(({ desks }) => desks?.sessions.list()[0]?.id, 'an-example'),
+  sessionFile: example((here) => savedSession(here), 'beautyai_session_an-example.json'),
   download: example((here) => download(here, () => true)?.id, 'dl-1'),
   runningDownload: example((here) => download(here, (job) => job.finishedAt === null)?.id, 'dl-1'),
   endedDownload: example((here) => download(here, (job) => job.finishedAt !== null)?.id, 'dl-1'),
 };
 
+const isLoaded = ({ instance }: ModelView): boolean => instance?.state === 'ready';
+const registered = ({ desks }: Here): string | undefined =>
+  desks?.registrations.list().findLast(({ document }) => document !== null)?.name;
+const savedSession = ({ desks }: Here): string | undefined =>
+  desks?.sessions.list().find(({ file }) => file !== null)?.file?.fileName;
 const isText = (view: ModelView): boolean => view.kind === 'text' && !view.isCustom;
 const canInfill =
   ({ drover }: Here) =>

@@ -4,8 +4,7 @@ import { Fault, toFault } from '../../base/fault.ts';
 import { frameStream, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { TurnOutcome } from '../../core/conversation.ts';
 import type { Desks } from '../../core/desks.ts';
-import type { Drover } from '../../core/drover.ts';
-import { type GenerationPiece, generated } from '../../core/generation.ts';
+import type { GenerationPiece } from '../../core/generation.ts';
 import { streamedText } from '../described.ts';
 import { bodyOf, pathOf, restOf } from '../intake.ts';
 import { described } from './described.ts';
@@ -35,7 +34,7 @@ import {
 import { failFrame, finishFrame, reasoningFrame, stepFrame } from './stream.ts';
 import { answeredAfter, timed } from './timing.ts';
 
-export function inferenceRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
+export function inferenceRoutes(app: AnyElysia, desks: Desks): void {
   const { sessions } = desks;
   app
     .post('/inference/chat', ({ request }) => chat(desks, request), {
@@ -50,7 +49,7 @@ export function inferenceRoutes(app: AnyElysia, drover: Drover, desks: Desks): v
         errors: [404],
       }),
     })
-    .post('/inference/test', ({ request }) => timed(() => test(drover, desks, request)), {
+    .post('/inference/test', ({ request }) => timed(() => test(desks, request)), {
       parse: 'none',
       detail: described({
         summary: 'Ask a model once and hold the answer against criteria',
@@ -85,9 +84,7 @@ export function inferenceRoutes(app: AnyElysia, drover: Drover, desks: Desks): v
     .delete('/inference/sessions/:name', ({ request }) => timed(() => remove(desks, request)), {
       detail: described({
         summary: 'Delete a session and its file',
-        parameters: [
-          { name: 'session_name', in: 'path', description: 'Its id, or its file’s name.', example: '{{session}}' },
-        ],
+        parameters: [{ name: 'name', in: 'path', description: 'Its id, or its file’s name.', example: '{{session}}' }],
         answer: SessionDeletedSchema,
         errors: [400, 404],
       }),
@@ -134,11 +131,9 @@ async function streamed(
   return new Response(body, { headers: SSE_HEADERS });
 }
 
-async function test(drover: Drover, { conversation }: Desks, request: Request): Promise<object> {
+async function test({ conversation }: Desks, request: Request): Promise<object> {
   const words = await bodyOf(request, TestBody);
-  const { model, input, ...asked } = toTest(words);
-  const sampling = conversation.sampling(model, asked);
-  const answer = await generated(drover, { model, input, ...sampling }, { signal: request.signal });
+  const answer = await conversation.answer(toTest(words), { signal: request.signal });
   return testToWire(answer, words.prompt, words.validation_criteria ?? null);
 }
 

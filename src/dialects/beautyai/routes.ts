@@ -41,13 +41,13 @@ import {
 } from './shape-models.ts';
 import { timed } from './timing.ts';
 
-const model = { name: 'model_name', in: 'path', description: 'Name, id or alias.', example: '{{model}}' } as const;
+const model = { name: 'name', in: 'path', description: 'Name, id or alias.', example: '{{model}}' } as const;
 const registered = { ...model, example: '{{registeredModel}}' } as const;
 
 export function beautyaiRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   registryRoutes(app, desks);
   runRoutes(app, desks);
-  inferenceRoutes(app, drover, desks);
+  inferenceRoutes(app, desks);
   systemRoutes(app, drover, desks);
 }
 

@@ -26,10 +26,10 @@ export type ModelConfigWords = Static<typeof ModelConfig>;
 const addExample = {
   model_name: 'my-registered-model',
   model_config: {
-    model_id: '{{model}}',
-    engine: 'llama.cpp',
+    model_id: 'Qwen/Qwen2.5-7B-Instruct-AWQ',
+    engine: 'vllm',
     architecture: 'causal_lm',
-    quantization: 'none',
+    quantization: 'awq',
     parameters: {},
   },
   set_as_default: false,

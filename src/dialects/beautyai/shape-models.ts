@@ -1,7 +1,8 @@
 // Between BeautyAI's words about models and ours: what a registry's entry means, and what a model looks like there. Pure.
 import { Fault } from '../../base/fault.ts';
 import { wrongValue } from '../../base/wrong-value.ts';
-import type { RegisteredView, Registration } from '../../core/model-registrations.ts';
+import type { RegisteredView } from '../../core/model-registrations.ts';
+import type { Registration } from '../../core/model-resolution.ts';
 import { splitQuantization } from '../../models/names.ts';
 import { ModelConfig, type ModelConfigWords } from './schema-models.ts';
 import { samplingOf } from './shape-sampling.ts';
