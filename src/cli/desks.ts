@@ -153,7 +153,7 @@ function makeConversations(
     settings,
     owner: 'beautyai',
   });
-  const conversation = new Conversation({ drover, sessions, book: modelBook, defaultsOf });
+  const conversation = new Conversation({ drover, sessions, registrations, defaultsOf });
   return { registrations, storage, sessions, conversation };
 }
 

@@ -12,7 +12,7 @@ import {
   generating,
   type Sampling,
 } from './generation.ts';
-import type { ModelBook } from './model-book.ts';
+import type { ModelRegistrations } from './model-registrations.ts';
 import { newSessionId, requireSessionId, type Sessions } from './sessions.ts';
 
 export interface Turn {
@@ -31,9 +31,9 @@ export interface TurnOutcome extends Generated {
 }
 
 export interface ConversationOptions {
-  readonly drover: Pick<Drover, 'acquire' | 'model'>;
+  readonly drover: Pick<Drover, 'acquire'>;
   readonly sessions: Sessions;
-  readonly book: ModelBook;
+  readonly registrations: Pick<ModelRegistrations, 'defaultName' | 'usable'>;
   /** What a registration's own words say of sampling. */
   readonly defaultsOf: (document: Readonly<Record<string, unknown>>) => Sampling;
 }
@@ -45,7 +45,10 @@ export class Conversation {
     this.#options = options;
   }
 
-  /** Gives the pieces of the answer and returns the whole. Faults as `generating` has them; `bad_request` for a bad id. */
+  /**
+   * Gives the pieces of the answer and returns the whole. Faults as `generating` has them; `bad_request` for a bad id,
+   * `unprocessable` for a model that is registered and not here.
+   */
   async *turn(turn: Turn, options: GenerationOptions): AsyncGenerator<GenerationPiece, TurnOutcome, void> {
     const { drover, sessions } = this.#options;
     if (turn.sessionId !== null) requireSessionId(turn.sessionId);
@@ -69,8 +72,9 @@ export class Conversation {
 
   /** What is asked for, else what the model's registration says. */
   #completed(request: GenerationRequest): GenerationRequest {
-    const { book, drover, defaultsOf } = this.#options;
-    const document = book.get(drover.model(request.model).id)?.document;
-    return document === undefined ? request : { ...defaultsOf(document), ...request };
+    const { registrations, defaultsOf } = this.#options;
+    const name = request.model ?? registrations.defaultName;
+    const document = name === null ? null : registrations.usable(name).document;
+    return document === null ? request : { ...defaultsOf(document), ...request };
   }
 }

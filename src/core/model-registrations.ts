@@ -79,6 +79,13 @@ export class ModelRegistrations {
     return this.#view(name, drover.model(name), null);
   }
 
+  /** The same; `unprocessable` where it is registered and not on this machine. */
+  usable(name: string): RegisteredView {
+    const view = this.get(name);
+    if (this.#isLost(view)) throw this.#notHere(view.name);
+    return view;
+  }
+
   /** Null: nobody has chosen one. */
   get defaultName(): string | null {
     return this.#options.book.defaultModel;

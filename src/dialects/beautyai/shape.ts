@@ -14,6 +14,7 @@ export interface WireError {
 
 /** It knows six statuses only. */
 export function statusFor(fault: Fault): number {
+  if (isLoadFault(fault)) return 500;
   const status = statusOf(fault.kind);
   if (status === 401 || status === 403 || status === 404) return status;
   return status < 500 && status !== 408 ? 400 : 500;
@@ -43,15 +44,17 @@ function codeOf(fault: Fault): string {
 }
 
 /** An engine that dies while it starts leaves its last lines. */
-const isLoadFault = ({ kind, details }: Fault): boolean =>
-  LOAD_KINDS.has(kind) || (kind === 'bad_gateway' && Array.isArray(details.logLines));
+const isLoadFault = ({ kind, details, blame }: Fault): boolean =>
+  LOAD_KINDS.has(kind) ||
+  (kind === 'bad_gateway' && Array.isArray(details.logLines)) ||
+  (kind === 'unprocessable' && blame === 'machine');
 
 const LOAD_KINDS: ReadonlySet<Fault['kind']> = new Set(['does_not_fit', 'engine_unobtainable']);
 
 /** What keeps a model from being loaded, whoever is to blame for it elsewhere, is one error here. */
 export function asLoadFault(fault: Fault): Fault {
   const { kind, message, hint, details, blame } = fault;
-  const isCallers = kind === 'not_found' || kind === 'cancelled' || (kind !== 'unprocessable' && blame === 'caller');
+  const isCallers = blame === 'caller' || kind === 'bad_request';
   if (isCallers || isLoadFault(fault)) return fault;
   return new Fault('engine_unobtainable', message, { hint, details, blame, cause: fault });
 }
