@@ -30,7 +30,7 @@ import { Regeneration } from '../core/regeneration.ts';
 import { SessionFiles } from '../core/session-files.ts';
 import { Sessions } from '../core/sessions.ts';
 import { SetupProgress } from '../core/setup-progress.ts';
-import { SystemReports, sampleMinute } from '../core/system-reports.ts';
+import { SystemReports } from '../core/system-reports.ts';
 import { SystemSettings } from '../core/system-settings.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { defaultsOf } from '../dialects/beautyai/shape-sampling.ts';
@@ -157,10 +157,11 @@ function makeConversations(
   return { registrations, storage, sessions, conversation };
 }
 
-function makeReports({ drover, bus }: DesksOptions): Pick<Desks, 'system' | 'performance'> {
-  const performance = new PerformanceWindow(sampleMinute);
+function makeReports({ drover, bus, settings, paths }: DesksOptions): Pick<Desks, 'system' | 'performance'> {
+  const system = new SystemReports({ drover, folder: () => downloadFolderOf(settings(), paths) });
+  const performance = new PerformanceWindow(() => system.sampleMinute());
   performance.follow(bus);
-  return { performance, system: new SystemReports({ drover, traffic: () => Promise.resolve(null) }) };
+  return { performance, system };
 }
 
 type Neighbours = Pick<Desks, 'configuration' | 'advisor' | 'hubToken' | 'folders'>;

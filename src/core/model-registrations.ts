@@ -37,7 +37,7 @@ export interface ModelRegistrationsOptions {
   readonly book: ModelBook;
   readonly drover: Pick<Drover, 'models' | 'model' | 'load' | 'stop' | 'reload' | 'verdicts'>;
   readonly library: Pick<Library, 'resolve' | 'nearNames'>;
-  readonly configuration: Pick<Configuration, 'preview' | 'remove'>;
+  readonly configuration: Pick<Configuration, 'preview'>;
   readonly storage: Pick<ModelStorage, 'requireDeletable' | 'deleteFiles'>;
   readonly bus: Bus<DroverEvent>;
   readonly log: Log;
@@ -139,6 +139,7 @@ export class ModelRegistrations {
       const before = this.get(name);
       const id = before.name;
       if (change !== null) {
+        this.#requireNotConfigured(id);
         const registration = change(before);
         const entry = await entryFor(registration, book.get(id)?.entry ?? null, this.#options);
         const booked = book.get(id);
@@ -160,20 +161,26 @@ export class ModelRegistrations {
 
   /**
    * Takes a registration back; a model that runs is stopped. `withFiles` deletes what was downloaded for it. Faults:
-   * `not_found`; `bad_request` for a model that was found and is not to be deleted; `conflict` where files are not ours.
+   * `not_found`; `conflict` for a model of the configuration, one that was only found, and files that are not ours.
    */
   remove(
     name: string,
     withFiles: boolean,
   ): Promise<{ readonly name: string; readonly deletedFiles: readonly string[] }> {
-    const { book, drover, configuration, storage, library } = this.#options;
+    const { book, drover, storage, library } = this.#options;
     return this.#mailbox.send(async () => {
       const { name: id, model } = this.get(name);
       const path = model?.path ?? null;
       const files = withFiles && path !== null ? (library.resolve(id)?.files ?? [path]) : [];
       storage.requireDeletable(files);
       const isBooked = book.get(id) !== null;
-      if (!isBooked && !withFiles) await this.#removeConfigured(id, configuration);
+      this.#requireNotConfigured(id);
+      if (!isBooked && !withFiles) {
+        throw new Fault('conflict', `${id} was found in a folder, not registered: there is nothing to take back.`, {
+          hint: 'If Drover downloaded it, its file can be deleted instead.',
+          details: { model: id },
+        });
+      }
       if (model !== null && isActive(model)) await drover.stop(id);
       if (isBooked) {
         book.remove(id);
@@ -281,17 +288,16 @@ export class ModelRegistrations {
     if (model !== null && isActive(model)) await drover.stop(found.id);
   }
 
-  async #removeConfigured(id: string, configuration: ModelRegistrationsOptions['configuration']): Promise<void> {
-    try {
-      await configuration.remove(id, false);
-    } catch (thrown) {
-      const fault = toFault(thrown);
-      if (fault.kind !== 'not_found') throw thrown;
-      throw new Fault('bad_request', `${id} was found in a folder, not registered: there is nothing to take back.`, {
-        hint: 'If Drover downloaded it, its file can be deleted instead.',
-        details: { model: id },
-      });
-    }
+  /** What stands in the file is for the file to say. */
+  #requireNotConfigured(id: string): void {
+    const { models } = this.#options.settings();
+    const entry = Object.hasOwn(models, id) ? models[id] : undefined;
+    const booked = this.#options.book.get(id);
+    if (entry === undefined || JSON.stringify(entry) === JSON.stringify(booked?.entry)) return;
+    throw new Fault('conflict', `${id} has an entry in the configuration: it was not registered by a request.`, {
+      hint: 'Change or delete that entry.',
+      details: { model: id },
+    });
   }
 
   #notHere(name: string): Fault {

@@ -1,10 +1,12 @@
 // What the machine and this process take right now, for whoever asks. It must never measure for nobody, nor show as
 // measured what nobody told.
+import { type GpuUse, readGpuUse } from '../hardware/gpu-watch.ts';
 import { readMemory } from '../hardware/memory.ts';
-import type { Snapshot } from '../hardware/probe.ts';
+import { type NetworkTraffic, readNetwork } from '../hardware/network.ts';
+import type { Gpu, Snapshot } from '../hardware/probe.ts';
 import { type ProcessSample, sampleProcess } from '../hardware/process-sample.ts';
-import { createSampler, type MachineSample } from '../hardware/sampler.ts';
 import { thisSystem } from '../hardware/system.ts';
+import { SystemLoadReader } from '../hardware/system-load.ts';
 import type { Drover } from './drover.ts';
 import type { MinuteSample } from './performance-window.ts';
 
@@ -19,11 +21,6 @@ export interface GpuReport {
   readonly temperatureC: number | null;
 }
 
-export interface Traffic {
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-}
-
 export interface SystemReport {
   readonly snapshot: Snapshot;
   /** 0–1; null where it was not asked for or nobody tells. */
@@ -34,7 +31,8 @@ export interface SystemReport {
   readonly own: ProcessSample | null;
   /** Of the models' processes together. */
   readonly modelBytes: number;
-  readonly traffic: Traffic | null;
+  /** Of the network since the machine started. */
+  readonly traffic: NetworkTraffic | null;
 }
 
 export interface ClearedMemory {
@@ -44,35 +42,51 @@ export interface ClearedMemory {
 
 export interface SystemReportsOptions {
   readonly drover: Pick<Drover, 'hardware' | 'instances' | 'stop'>;
-  /** Of the network since the machine started; null where nobody tells. */
-  readonly traffic: () => Promise<Traffic | null>;
+  /** A folder of the disk that matters. */
+  readonly folder: () => string;
 }
-
-/** Between two looks at the processors. */
-const WINDOW_MS = 100;
-/** A driver that does not answer keeps nobody waiting for longer. */
-const PATIENCE_MS = 1000;
 
 export class SystemReports {
   readonly #options: SystemReportsOptions;
+  #load: SystemLoadReader | null = null;
+  /** GPUs come and go with the machine's start. */
+  #gpus: Promise<readonly Gpu[]> | null = null;
 
   constructor(options: SystemReportsOptions) {
     this.#options = options;
   }
 
-  /** `hasLoad`: how busy processors and GPUs are, which takes a tenth of a second. */
+  /** `hasLoad`: how busy the processors are and what the network carried, which takes a tenth of a second. */
   async report({ hasLoad }: { readonly hasLoad: boolean }): Promise<SystemReport> {
-    const { drover } = this.#options;
-    const [snapshot, traffic] = await Promise.all([drover.hardware(), hasLoad ? this.#options.traffic() : null]);
-    const load = hasLoad ? await sampledLoad(snapshot) : null;
+    const { drover, folder } = this.#options;
+    this.#load ??= new SystemLoadReader({ path: folder() });
+    const [snapshot, load, traffic] = await Promise.all([
+      drover.hardware(),
+      hasLoad ? this.#load.read() : null,
+      hasLoad ? readNetwork() : null,
+    ]);
+    const uses = await readGpuUse(snapshot.gpus);
     const pids = drover.instances().flatMap(({ pid }) => pid ?? []);
     return {
       snapshot,
       cpuBusyRatio: load?.cpuBusyRatio ?? null,
-      gpu: gpuOf(snapshot, load),
+      gpu: gpuOf(snapshot, uses),
       own: sampleProcess(process.pid),
-      modelBytes: pids.reduce((sum, pid) => sum + (sampleProcess(pid)?.residentBytes ?? 0), 0),
+      modelBytes: pids.reduce((sum, pid) => sum + residentOf(pid), 0),
       traffic,
+    };
+  }
+
+  /** For the means of a window; cheap enough for once a minute. */
+  async sampleMinute(): Promise<MinuteSample> {
+    this.#gpus ??= this.#options.drover.hardware().then(
+      ({ gpus }) => gpus,
+      () => [],
+    );
+    const { totalBytes, availableBytes } = (await readMemory(thisSystem)).value;
+    return {
+      memoryRatio: totalBytes > 0 ? 1 - availableBytes / totalBytes : null,
+      gpuRatio: busyOf(await readGpuUse(await this.#gpus)),
     };
   }
 
@@ -96,38 +110,24 @@ export class SystemReports {
   }
 }
 
-/** For the means of a window: cheap enough for once a minute. No GPU is woken for it. */
-export async function sampleMinute(): Promise<MinuteSample> {
-  const { totalBytes, availableBytes } = (await readMemory(thisSystem)).value;
-  return { memoryRatio: totalBytes > 0 ? 1 - availableBytes / totalBytes : null, gpuRatio: null };
-}
-
 const residentOf = (pid: number): number => sampleProcess(pid)?.residentBytes ?? 0;
 
-async function sampledLoad(snapshot: Snapshot): Promise<MachineSample | null> {
-  using sampler = createSampler({ intervalMs: WINDOW_MS, gpus: () => snapshot.gpus });
-  const { promise, resolve } = Promise.withResolvers<MachineSample | null>();
-  const timer = setTimeout(() => resolve(sampler.latest), PATIENCE_MS);
-  // The first sample has nothing to compare the processors with.
-  sampler.subscribe((sample) => {
-    if (sample.cpuBusyRatio !== null) resolve(sample);
-  });
-  return promise.finally(() => clearTimeout(timer));
-}
-
-function gpuOf({ gpus }: Snapshot, load: MachineSample | null): GpuReport | null {
-  const [first] = gpus;
-  if (first === undefined) return null;
-  const uses = load?.gpus ?? [];
-  const busy = uses.map((use) => use.busyRatio).filter((ratio) => ratio !== null);
+function gpuOf({ gpus }: Snapshot, uses: readonly GpuUse[]): GpuReport | null {
+  if (gpus.length === 0) return null;
+  const temperatures = uses.map((use) => use.temperatureC).filter((degrees) => degrees !== null);
   const memory = gpus.map((gpu, at) => ({ total: gpu.totalBytes, free: uses[at]?.freeBytes ?? gpu.freeBytes }));
   return {
     name: gpus.map((gpu) => gpu.name).join(', '),
     totalBytes: sumOrNull(memory.map(({ total }) => total)),
     freeBytes: sumOrNull(memory.map(({ free }) => free)),
-    busyRatio: busy.length === 0 ? null : busy.reduce((sum, ratio) => sum + ratio, 0) / busy.length,
-    temperatureC: null,
+    busyRatio: busyOf(uses),
+    temperatureC: temperatures.length === 0 ? null : Math.max(...temperatures),
   };
+}
+
+function busyOf(uses: readonly GpuUse[]): number | null {
+  const busy = uses.map((use) => use.busyRatio).filter((ratio) => ratio !== null);
+  return busy.length === 0 ? null : busy.reduce((sum, ratio) => sum + ratio, 0) / busy.length;
 }
 
 const sumOrNull = (values: readonly (number | null)[]): number | null =>

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { temporaryFolder } from '../fixtures/drover.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
-import { type BeautyServer, requireEnvelope, startBeauty } from './server.ts';
+import { type BeautyServer, requireEnvelope, startBeauty, until } from './server.ts';
 
 const root = temporaryFolder('beautyai-refusals');
 const models = join(root.path, 'models');
@@ -114,6 +114,8 @@ const ROWS: readonly Row[] = [
   ['PUT', '/models/mine', { updates: { model_id: '--x' } }],
   ['PUT', '/models/mine', { updates: { model_id: null } }],
   ['DELETE', '/models/nobody', undefined, 404, MISSING],
+  ['PUT', '/models/known', { updates: { description: 'x' } }],
+  ['DELETE', '/models/known', undefined],
   ['DELETE', '/models/broken', undefined],
   ['DELETE', '/models/broken?clear_cache=true', undefined],
   ['DELETE', '/models/known?clear_cache=true', undefined],
@@ -228,6 +230,8 @@ test('with a key, each route wants its scope', async () => {
     requireEnvelope(answer.status, json);
     return [answer.status, json.error_code];
   };
+  // The server looks for keys of the command line ten times a second.
+  await until(async () => (await ask('GET', '/models/', false))[0] === 401, 'the key counts');
   expect(await ask('GET', '/models/', false)).toEqual([401, 'AuthenticationError']);
   expect(await ask('GET', '/models/', true)).toEqual([200, undefined]);
   const forbidden = [

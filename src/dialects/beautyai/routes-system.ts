@@ -5,6 +5,7 @@ import type { Drover } from '../../core/drover.ts';
 import { LONGEST_WINDOW_MINUTES } from '../../core/performance-window.ts';
 import { countIn, isTrue, queryOf, readFields } from '../intake.ts';
 import { described } from './described.ts';
+import { flag, whole } from './schema.ts';
 import {
   CacheClearedSchema,
   CacheSchema,
@@ -31,7 +32,7 @@ import {
 import { timed } from './timing.ts';
 
 const MOST_LINES = 10_000;
-const force = (what: string) => ({ name: 'force', in: 'query', description: what }) as const;
+const force = (what: string) => ({ name: 'force', in: 'query', description: what, schema: flag }) as const;
 
 export function systemRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   machineRoutes(app, drover, desks);
@@ -70,7 +71,7 @@ function machineRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
     .get('/system/status', ({ request }) => timed(() => status(drover, desks, request)), {
       detail: described({
         summary: 'The machine and the loaded models',
-        parameters: [{ name: 'detailed', in: 'query', description: 'true: more of it.', example: true }],
+        parameters: [{ name: 'detailed', in: 'query', description: 'true: more of it.', schema: flag, example: true }],
         answer: StatusSchema,
       }),
     })
@@ -84,7 +85,13 @@ function machineRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
       detail: described({
         summary: 'How requests fared over the last minutes',
         parameters: [
-          { name: 'window_minutes', in: 'query', description: `1 to ${LONGEST_WINDOW_MINUTES}.`, example: 60 },
+          {
+            name: 'window_minutes',
+            in: 'query',
+            description: 'Minutes, the current one among them.',
+            schema: whole(1, LONGEST_WINDOW_MINUTES),
+            example: 60,
+          },
         ],
         answer: PerformanceSchema,
         errors: [400],
@@ -108,7 +115,7 @@ function serverRoutes(app: AnyElysia, drover: Drover): void {
         summary: 'The latest lines of the log',
         parameters: [
           { name: 'level', in: 'query', description: 'This or worse: DEBUG, INFO, WARNING, ERROR.', example: 'INFO' },
-          { name: 'lines', in: 'query', description: `1 to ${MOST_LINES}.`, example: 100 },
+          { name: 'lines', in: 'query', description: 'How many.', schema: whole(1, MOST_LINES), example: 100 },
         ],
         answer: LogsSchema,
         errors: [400],

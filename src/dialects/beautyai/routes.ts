@@ -8,6 +8,7 @@ import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '..
 import { described } from './described.ts';
 import { inferenceRoutes } from './routes-inference.ts';
 import { systemRoutes } from './routes-system.ts';
+import { flag, whole } from './schema.ts';
 import {
   AddBody,
   AddedSchema,
@@ -57,8 +58,8 @@ function registryRoutes(app: AnyElysia, desks: Desks): void {
       detail: described({
         summary: 'List models: what was registered and what was found',
         parameters: [
-          { name: 'limit', in: 'query', description: '1 to 100; absent: all.', example: 100 },
-          { name: 'offset', in: 'query', description: 'How many to skip.', example: 0 },
+          { name: 'limit', in: 'query', description: 'Absent: all.', schema: whole(1, 100), example: 100 },
+          { name: 'offset', in: 'query', description: 'How many to skip.', schema: whole(0), example: 0 },
           { name: 'format', in: 'query', description: 'registry: the registered ones as one registry.' },
         ],
         answer: ListSchema,
@@ -93,7 +94,12 @@ function registryRoutes(app: AnyElysia, desks: Desks): void {
         summary: 'Take a model out of the registry',
         parameters: [
           registered,
-          { name: 'clear_cache', in: 'query', description: 'true: delete the file too, where Drover downloaded it.' },
+          {
+            name: 'clear_cache',
+            in: 'query',
+            description: 'true: delete the file too, where Drover downloaded it.',
+            schema: flag,
+          },
         ],
         answer: RemovedSchema,
         errors: [400, 404],

@@ -12,6 +12,11 @@ export const time = Type.String({ description: 'ISO 8601, UTC.' });
 export const gigabytes = Type.Number({ description: 'Of 2^30 bytes.' });
 export const percent = Type.Number({ description: '0 to 100.' });
 
+/** Of a parameter in a query. */
+export const whole = (minimum: number, maximum?: number) =>
+  Type.Integer({ minimum, ...(maximum === undefined ? {} : { maximum }) });
+export const flag = Type.Boolean();
+
 /** What every answer carries beside its fields. */
 const envelope = {
   success: Type.Boolean(),

@@ -84,7 +84,11 @@ export function memoryToWire({ snapshot, gpu, own, modelBytes }: SystemReport) {
     data: {
       system_memory: memoryOf(snapshot.memory.totalBytes, snapshot.memory.availableBytes),
       gpu_memory: memoryOf(totalBytes, freeBytes),
-      process_memory: { rss_mb: inMb(own?.residentBytes ?? null), vms_mb: null, models_rss_mb: inMb(modelBytes) },
+      process_memory: {
+        rss_mb: inMb(own?.residentBytes ?? null),
+        vms_mb: inMb(own?.virtualBytes ?? null),
+        models_rss_mb: inMb(modelBytes),
+      },
     },
   };
 }
