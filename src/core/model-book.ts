@@ -112,12 +112,22 @@ export class ModelBook {
     else database.query(`INSERT OR REPLACE INTO model_choice VALUES ('default', ?)`).run(name);
   }
 
-  /** Settings with the book's entries below those of the file. */
+  /**
+   * Settings with the book's entries below those of the file: an entry of the file that says what a model is stands alone,
+   * one that only says how it is run adds to the book's.
+   */
   under<S extends Pick<Settings, 'models'>>(settings: S): S {
     const booked = this.all();
     if (booked.length === 0) return settings;
-    const entries = Object.fromEntries(booked.map(({ name, entry }) => [name, entry]));
-    return { ...settings, models: { ...entries, ...settings.models } };
+    const entries = booked.map(({ name, entry }) => {
+      const own = Object.hasOwn(settings.models, name) ? settings.models[name] : undefined;
+      return [name, own === undefined || saysWhatItIs(own) ? entry : { ...entry, ...own }] as const;
+    });
+    const alone = Object.entries(settings.models).filter(([, entry]) => saysWhatItIs(entry));
+    return {
+      ...settings,
+      models: { ...settings.models, ...Object.fromEntries(entries), ...Object.fromEntries(alone) },
+    };
   }
 
   #need(name: string): BookedModel {
@@ -126,6 +136,10 @@ export class ModelBook {
     throw new Fault('not_found', `"${name}" was not registered by a request.`, { details: { model: name } });
   }
 }
+
+/** True where an entry says what is run, not only how. */
+export const saysWhatItIs = (entry: ModelEntry): boolean =>
+  [entry.file, entry.cmd, entry.engine, entry.model].some((said) => said !== undefined);
 
 /** Throws `bad_request` for a name that would hide a route. */
 export function requireUnreserved(name: string): void {

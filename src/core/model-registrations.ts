@@ -11,7 +11,7 @@ import type { Library } from '../models/library.ts';
 import { requireUsableId } from './config-rules.ts';
 import type { Configuration } from './configuration.ts';
 import type { AcquireOptions, Drover, ModelView } from './drover.ts';
-import { type BookedModel, type ModelBook, requireUnreserved } from './model-book.ts';
+import { type BookedModel, type ModelBook, requireUnreserved, saysWhatItIs } from './model-book.ts';
 import { entryFor, isUnsettled, type Registration, resolveModel } from './model-resolution.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { DroverEvent } from './vocabulary.ts';
@@ -292,8 +292,9 @@ export class ModelRegistrations {
   #requireNotConfigured(id: string): void {
     const { models } = this.#options.settings();
     const entry = Object.hasOwn(models, id) ? models[id] : undefined;
+    if (entry === undefined) return;
     const booked = this.#options.book.get(id);
-    if (entry === undefined || JSON.stringify(entry) === JSON.stringify(booked?.entry)) return;
+    if (booked === null ? !saysWhatItIs(entry) : isSameModel(entry, booked.entry)) return;
     throw new Fault('conflict', `${id} has an entry in the configuration: it was not registered by a request.`, {
       hint: 'Change or delete that entry.',
       details: { model: id },
@@ -344,6 +345,10 @@ export class ModelRegistrations {
     if (isNews) await drover.reload({ keepsRunning: true });
   }
 }
+
+/** Whatever else the configuration says of it. */
+const isSameModel = (left: ModelEntry, right: ModelEntry): boolean =>
+  left.file === right.file && left.cmd === right.cmd && left.engine === right.engine && left.model === right.model;
 
 const isActive = ({ instance }: ModelView): boolean =>
   instance !== null && (instance.state === 'ready' || instance.state === 'starting' || instance.state === 'stopping');

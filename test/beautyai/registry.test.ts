@@ -172,6 +172,18 @@ test('no name in a request means the default model, and none of those there is a
   await server.well('POST', '/models/second/unload');
 }, 30_000);
 
+test('what another API says of how it is run adds to it', async () => {
+  expect((await add('tuned', llama('stories'))).status).toBe(200);
+  await server.drover.json('/api/config/model/tuned', { contextSize: 512 });
+  await server.well('POST', '/models/tuned/load', {});
+  const props = await server.drover.json<{ default_generation_settings: { n_ctx: number } }>('/props?model=tuned');
+  expect(props.default_generation_settings.n_ctx).toBe(512);
+  expect((await server.well('PUT', '/models/tuned', { updates: { x: 1 } })).data.model_config.x).toBe(1);
+  expect((await server.well('GET', '/models/tuned')).data.status).toBe('loaded');
+  await server.well('DELETE', '/models/tuned');
+  expect(await names()).not.toContain('tuned');
+}, 30_000);
+
 describe('names', () => {
   test.each(['owner/name', 'ünï çødé', '模型', 'a b+c&d=e', '100%', 'x'.repeat(200), '..x', 'load.me', '😀'])(
     '%p may be one',

@@ -45,6 +45,20 @@ test('the file has the last word', () => {
   expect(book.under(settings).models).toEqual({ both: { file: '/file.gguf' }, mine: { file: '/mine.gguf' } });
 });
 
+test('the file may say how a registered model is run without saying what it is', () => {
+  using store = openStore(':memory:', [MODEL_BOOK_MIGRATION]);
+  const book = new ModelBook(store);
+  book.add('mine', 'somebody', { file: '/mine.gguf', contextSize: 512, ttl: 5 });
+  book.add('theirs', 'somebody', { engine: 'vllm', model: 'o/n' });
+  const models = { mine: { contextSize: 1024, pin: true }, theirs: { cmd: 'program' }, other: { ttl: 1 } };
+  const settings: Settings = { ...defaultSettings(), models };
+  expect(book.under(settings).models).toEqual({
+    mine: { file: '/mine.gguf', contextSize: 1024, ttl: 5, pin: true },
+    theirs: { cmd: 'program' },
+    other: { ttl: 1 },
+  });
+});
+
 test('a registered model is a model like any other, and the chosen one is meant where none is named', async () => {
   await using house = await openHouse({
     models: { 'one.gguf': tinyLlama(), 'two.gguf': tinyLlama({ blockCount: 3 }) },

@@ -127,7 +127,7 @@ const loadedCount = (drover: Drover): number => drover.instances().filter(({ sta
 
 async function status(drover: Drover, { system, registrations }: Desks, request: Request): Promise<object> {
   const isDetailed = isTrue(queryOf(request).get('detailed'));
-  const report = await system.report({ hasLoad: true });
+  const report = await system.report({ hasLoad: isDetailed });
   return statusToWire(report, registrations.list(), registrations.defaultName, drover.version, isDetailed);
 }
 

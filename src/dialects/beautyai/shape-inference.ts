@@ -39,7 +39,8 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 export function statsToWire(generated: Generated) {
   const { generatedTokens, generationMs, promptMs, engineMs, firstPieceMs } = generated;
   const inferenceMs = generationMs === null ? engineMs : generationMs + (promptMs ?? 0);
-  const isTimed = generatedTokens !== null && generationMs !== null && generationMs > 0;
+  // One token says nothing of a pace.
+  const isTimed = generatedTokens !== null && generatedTokens > 1 && generationMs !== null && generationMs > 0;
   return {
     tokens_generated: generatedTokens,
     inference_time_ms: round(inferenceMs),
