@@ -1,5 +1,6 @@
 // The desks of a server put together: configuration, folders, downloads, engine, machine and settings around one core.
 // Only a server has them: a verb that looks for itself must not start downloads.
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { KeyRing } from '../access/keys.ts';
 import { Logins } from '../access/logins.ts';
@@ -39,6 +40,7 @@ import { newestOffered } from '../engine/newest.ts';
 import type { SourceDriver } from '../engine/sources/source.ts';
 import { openDownloads } from '../models/downloads.ts';
 import type { FolderBook } from '../models/folder-book.ts';
+import { knownFolders } from '../models/folders.ts';
 import { openHub } from '../models/hub.ts';
 import { HubToken } from '../models/hub-token.ts';
 import type { Library } from '../models/library.ts';
@@ -71,7 +73,14 @@ export function makeDesks(options: DesksOptions): Desks {
   const { drover, bus, log, paths, settings, library, choice } = options;
   const file = openConfigFile({ ...options, path: paths.configFile });
   const entryContext: House['entryContext'] = (wishes) => drover.entryContext(wishes);
-  const configuration = new Configuration({ file, log: log.as('config'), drover, library, entryContext });
+  const configuration = new Configuration({
+    file,
+    log: log.as('config'),
+    drover,
+    library,
+    otherFolders: knownFolders({ home: homedir(), environment: options.environment }),
+    entryContext,
+  });
   const progress = new SetupProgress(bus);
   const regeneration = new Regeneration({
     configuration,

@@ -7,6 +7,8 @@ import { errorCode, Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { Mailbox } from '../base/sync.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
+import type { LibraryFolder } from '../models/folders.ts';
+import { foreignOwnerOf } from '../models/foreign-folders.ts';
 import type { Library, LibraryModel, ModelOrigin } from '../models/library.ts';
 import type { CommandChanges, ConfigEdit, ConfigFile, ConfigSummary } from './config-file.ts';
 import { entryOf, keptSettings, requireHarmless, requireUsableId } from './config-rules.ts';
@@ -42,6 +44,8 @@ export interface ConfigurationOptions {
   readonly log: Log;
   readonly drover: Pick<Drover, 'model' | 'reload'>;
   readonly library: Pick<Library, 'resolve' | 'survey'>;
+  /** Where other programs keep their models. */
+  readonly otherFolders: readonly LibraryFolder[];
   /** Measures what plans for entries need; resolves with what they are made from. */
   readonly entryContext: (wishes: EntryWishes) => Promise<EntryContext>;
 }
@@ -266,8 +270,11 @@ export class Configuration {
     }
     const model = library.resolve(id);
     if (model === null) throw new Fault('not_found', `${id} has no file that is known here.`);
-    if (!FOREIGN_ORIGINS.includes(model.origin)) return model.files;
-    throw new Fault('conflict', `${model.path} belongs to another program (${model.origin}).`, {
+    const { otherFolders } = this.#options;
+    const owners = model.files.flatMap((path) => foreignOwnerOf(path, otherFolders) ?? []);
+    const [owner] = FOREIGN_ORIGINS.includes(model.origin) ? [model.origin] : owners;
+    if (owner === undefined) return model.files;
+    throw new Fault('conflict', `${model.path} belongs to another program (${owner}).`, {
       hint: 'Delete it with that program.',
     });
   }
