@@ -32,8 +32,8 @@ export interface Sampling {
 export interface GenerationRequest extends Sampling {
   /** Id or alias; null: the only or default model. */
   readonly model: string | null;
-  /** A conversation, through the model's template; or a text to be continued as it is. */
-  readonly input: readonly ChatMessage[] | string;
+  /** A conversation, through the model's template; or what is to be continued as it is: a text, or tokens of the model's. */
+  readonly input: readonly ChatMessage[] | string | readonly number[];
 }
 
 /** One piece of an answer. */
@@ -69,8 +69,9 @@ export async function* generating(
   options: GenerationOptions,
 ): AsyncGenerator<GenerationPiece, Generated, void> {
   const { input } = request;
-  const path = typeof input === 'string' ? '/v1/completions' : '/v1/chat/completions';
-  const body = { ...(typeof input === 'string' ? { prompt: input } : { messages: input }), ...wireOf(request) };
+  const isConversation = typeof input === 'object' && typeof input[0] !== 'number';
+  const path = isConversation ? '/v1/chat/completions' : '/v1/completions';
+  const body = { ...(isConversation ? { messages: input } : { prompt: input }), ...wireOf(request) };
   const whole = { text: '', reasoning: '', finishReason: null as string | null, counts: null as EngineCounts | null };
   await using run = leased(drover, request.model, options, (lease, signal) =>
     generate(lease, path, sent(lease, body), signal),

@@ -4,6 +4,7 @@ import type { LogLine } from '../base/log.ts';
 import type { Judgement } from '../engine/verdict.ts';
 import type { DownloadJob } from '../models/downloads.ts';
 import type { SetupState } from './setup-progress.ts';
+import type { TestMetrics } from './test-metrics.ts';
 
 /** Where the one child process of a model stands. */
 export type InstanceState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'failed';
@@ -94,6 +95,24 @@ export type DroverEvent =
       readonly type: 'engine.output';
       readonly modelId: string;
       readonly line: string;
+    }
+  /** How far a test of a session has come, 0–1, never less than before. */
+  | {
+      readonly type: 'test.progress';
+      readonly sessionId: string;
+      readonly modelId: string;
+      readonly kind: string;
+      readonly ratio: number;
+    }
+  /** Once of each test: with its metrics, or with what went wrong. */
+  | {
+      readonly type: 'test.ended';
+      readonly sessionId: string;
+      readonly modelId: string;
+      readonly kind: string;
+      readonly ratio: number;
+      readonly metrics: TestMetrics | null;
+      readonly failure: string | null;
     }
   | { readonly type: 'log'; readonly line: LogLine }
   /** A successor is on its way; either `server.stopping` or `restart.failed` follows. */

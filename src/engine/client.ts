@@ -6,6 +6,8 @@ export interface ClientOptions {
   /** `http://127.0.0.1:40123`, no trailing slash. */
   readonly baseUrl: string;
   readonly apiKey: string | null;
+  /** Sent with every question; for who has a lease rather than a key. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The model's name, for errors. */
   readonly name?: string;
   /** Per question. */
@@ -99,12 +101,13 @@ export class EngineClient {
   }
 
   async #ask(path: string, body: unknown, signal: AbortSignal | undefined): Promise<string> {
-    const { baseUrl, apiKey, timeoutMs = 5000 } = this.#options;
+    const { baseUrl, apiKey, headers, timeoutMs = 5000 } = this.#options;
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(baseUrl + path, {
         method: body === null ? 'GET' : 'POST',
         headers: {
+          ...headers,
           ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
           ...(body === null ? {} : { 'content-type': 'application/json' }),
         },
