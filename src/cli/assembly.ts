@@ -26,7 +26,14 @@ import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
 import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
+
+
 import { SESSIONS_MIGRATION } from '../core/sessions.ts';
+
+
+import { TEST_MIGRATION } from '../core/test-book.ts';
+
+
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
@@ -51,6 +58,7 @@ const MIGRATIONS = [
   MODEL_BOOK_MIGRATION,
   SESSIONS_MIGRATION,
   DOWNLOADS_MIGRATION,
+  TEST_MIGRATION,
 ];
 
 export interface OpenedCore extends AsyncDisposable {
@@ -108,7 +116,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const settings = modelBook.under(call.config.settings);
   let current = settings;
   const bus = new Bus<DroverEvent>({
-    isDroppable: (event) => event.type === 'log' || event.type === 'engine.output',
+    isDroppable: ({ type }) => type === 'log' || type === 'engine.output' || type === 'test.progress',
     startsAfter: options.startsAfter ?? 0,
   });
   if (options.holdsLock) log.addSink((line) => bus.emit({ type: 'log', line }));
@@ -219,6 +227,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     lock,
     records,
     [Symbol.asyncDispose]: async () => {
+      await desks?.tests.rest();
       await desks?.downloads.close();
       await drover.close({ drainMs: 0 });
       library.close();

@@ -44,6 +44,7 @@ import { knownFolders } from '../models/folders.ts';
 import { openHub } from '../models/hub.ts';
 import { HubToken } from '../models/hub-token.ts';
 import type { Library } from '../models/library.ts';
+import { makeBenchDesks } from './bench-desk.ts';
 import { openConfigFile } from './config-file.ts';
 
 export interface DesksOptions {
@@ -131,6 +132,7 @@ export function makeDesks(options: DesksOptions): Desks {
     rates: new Rates({ settings }),
     ...makeConversations(options, configuration),
     ...makeReports(options),
+    ...makeBenchDesks(options),
   };
 }
 

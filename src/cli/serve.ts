@@ -57,9 +57,11 @@ export const serve: Run = async (call) => {
   // Two that look at the folders would both write down what they found.
   drover.lifecycle.exclusive({ pause: () => core.library.unwatch(), resume: () => core.library.watch() });
   if (core.desks !== null) {
-    const { downloads, configuration } = core.desks;
+    const { downloads, configuration, tests } = core.desks;
     // Two that download would write into the same files.
     drover.lifecycle.exclusive({ pause: () => downloads.rest(), resume: () => downloads.goOn() });
+    // Two that measure would measure each other; the successor goes on with what waits.
+    drover.lifecycle.exclusive({ pause: () => tests.rest(), resume: () => tests.goOn() });
     // The successor reads the configuration once it has the word.
     drover.lifecycle.exclusive({ pause: () => configuration.settled(), resume: () => undefined });
   }

@@ -15,15 +15,16 @@ export interface Subject {
 }
 
 export interface Tokenizer {
-  /** What stands before every text. */
+  /** What stands before every text, and behind one whose meaning is asked for. */
   readonly start: readonly number[];
+  readonly end: readonly number[];
   /** Of the sample text. */
   readonly body: readonly number[];
 }
 
 export type Prompt =
   | { readonly kind: 'generation'; readonly input: string | readonly number[] | readonly ChatMessage[] }
-  | { readonly kind: 'embedding'; readonly text: string };
+  | { readonly kind: 'embedding'; readonly content: string | readonly number[] };
 
 const SAMPLE =
   'The river comes down from the mountain and goes through the old town. In the light of day the people walk along its ' +
@@ -40,10 +41,11 @@ export async function readSubject(client: EngineClient, signal: AbortSignal): Pr
       client.tokenize(SAMPLE, { signal }),
       client.tokenize(SAMPLE, { addSpecial: true, signal }),
     ]);
-    const [first] = whole;
-    const hasStart = whole.length > plain.length && first !== undefined && first !== plain[0];
+    const marks = whole.length - plain.length;
+    const start = marks > 0 && whole[0] !== plain[0] ? whole.slice(0, 1) : [];
+    const end = marks > start.length ? whole.slice(plain.length + start.length) : [];
     return {
-      tokenizer: plain.length === 0 ? null : { start: hasStart ? [first] : [], body: plain },
+      tokenizer: plain.length === 0 ? null : { start, end, body: plain },
       contextTokens: props.contextTokens,
       slotCount: props.slotCount,
     };
@@ -57,14 +59,18 @@ export async function readSubject(client: EngineClient, signal: AbortSignal): Pr
 export function promptOf(input: BenchInput, subject: Subject): Prompt {
   if (input.kind === 'text') return { kind: 'generation', input: input.text };
   if (input.kind === 'chat') return { kind: 'generation', input: input.messages };
-  const { tokenizer } = subject;
-  if (input.kind === 'embedding') return { kind: 'embedding', text: textOfAbout(input.count, tokenizer) };
-  if (tokenizer === null) return { kind: 'generation', input: wordsOf(input.count) };
+  const content = contentOf(input.count, subject.tokenizer, input.kind === 'embedding');
+  return input.kind === 'embedding' ? { kind: 'embedding', content } : { kind: 'generation', input: content };
+}
+
+/** Exactly so many tokens; so many words where nobody counts tokens. */
+function contentOf(count: number, tokenizer: Tokenizer | null, isWhole: boolean): string | readonly number[] {
+  if (tokenizer === null) return Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length]).join(' ');
   const { start, body } = tokenizer;
-  const tokens = Array.from({ length: input.count }, (_, at) =>
-    at < start.length ? (start[at] ?? 0) : (body[(at - start.length) % body.length] ?? 0),
-  );
-  return { kind: 'generation', input: tokens };
+  const end = isWhole ? tokenizer.end : [];
+  const length = Math.max(1, count - start.length - end.length);
+  const inside = Array.from({ length }, (_, at) => body[at % body.length] ?? 0);
+  return [...start, ...inside, ...end].slice(0, count);
 }
 
 /** Why a prompt of that length cannot be asked; null where it can. */
@@ -74,11 +80,3 @@ export function obstacleOf(input: BenchInput, maxTokens: number, { contextTokens
   if (needed <= contextTokens) return null;
   return `${input.count} tokens of prompt and ${maxTokens} to generate do not fit into a context of ${contextTokens}.`;
 }
-
-/** The engine's marks around a text take a few tokens of their own, so that it stays below. */
-function textOfAbout(count: number, tokenizer: Tokenizer | null): string {
-  const perWord = tokenizer === null ? 1 : tokenizer.body.length / WORDS.length;
-  return wordsOf(Math.max(1, Math.floor((count - 2) / perWord)));
-}
-
-const wordsOf = (count: number): string => Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length]).join(' ');

@@ -53,7 +53,7 @@ export async function sample(
   options: GenerationOptions,
 ): Promise<BenchSample> {
   if (prompt.kind === 'embedding') {
-    const made = await embedding(drover, { model, texts: [prompt.text] }, options);
+    const made = await embedding(drover, { model, texts: [prompt.content] }, options);
     const promptTokensPerSecond = perSecond(made.promptTokens, made.engineMs);
     return { ...NOTHING, promptTokens: made.promptTokens, engineMs: made.engineMs, promptTokensPerSecond };
   }

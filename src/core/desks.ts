@@ -4,17 +4,26 @@ import type { Logins } from '../access/logins.ts';
 import type { Rates } from '../access/rates.ts';
 import type { HubToken } from '../models/hub-token.ts';
 import type { Advisor } from './advisor.ts';
+import type { Bench } from './bench.ts';
 import type { Configuration } from './configuration.ts';
 import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
+
+
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
 import type { Sessions } from './sessions.ts';
 import type { SystemReports } from './system-reports.ts';
+
+
+import type { MachineFacts } from './machine-facts.ts';
+
+
 import type { SystemSettings } from './system-settings.ts';
+import type { TestSessions } from './test-sessions.ts';
 
 export interface Desks {
   readonly configuration: Configuration;
@@ -32,4 +41,8 @@ export interface Desks {
   readonly conversation: Conversation;
   readonly system: SystemReports;
   readonly performance: PerformanceWindow;
+  readonly bench: Bench;
+  readonly tests: TestSessions;
+  /** What the machine is; read once. */
+  readonly machine: () => Promise<MachineFacts>;
 }

@@ -118,10 +118,10 @@ export interface EmbeddingOutcome {
   readonly engineMs: number;
 }
 
-/** Vectors of texts. Faults: `not_supported` where the model makes none, and those of `generating`. */
+/** Vectors of texts, or of tokens of the model's. Faults: `not_supported` where the model makes none, and those of `generating`. */
 export async function embedding(
   drover: Pick<Drover, 'acquire'>,
-  request: { readonly model: string | null; readonly texts: readonly string[] },
+  request: { readonly model: string | null; readonly texts: readonly (string | readonly number[])[] },
   options: GenerationOptions,
 ): Promise<EmbeddingOutcome> {
   const run = leased(drover, request.model, options, async function* (lease, signal) {

@@ -1,29 +1,8 @@
-// What the machine is, as a benchmark keeps it beside its figures: plain facts, unknown is null. It must never be read more
-// than once while we run, since it does not change.
+// What the machine is, as a benchmark keeps it beside its figures. It must never be read more than once while we run, since
+// it does not change.
+import type { Inventory } from '../hardware/inventory.ts';
 
-export interface MachineFacts {
-  readonly cpu: {
-    readonly model: string | null;
-    readonly physicalCores: number | null;
-    readonly threads: number;
-    readonly maxHz: number | null;
-    readonly microcode: string | null;
-  };
-  readonly gpus: readonly {
-    readonly name: string;
-    readonly driverVersion: string | null;
-    readonly totalBytes: number | null;
-  }[];
-  readonly ram: {
-    readonly totalBytes: number;
-    readonly type: string | null;
-    /** Transfers per second. */
-    readonly hz: number | null;
-  };
-  readonly storage: { readonly kind: string | null; readonly sizeBytes: number | null };
-  readonly os: { readonly name: string | null; readonly version: string | null; readonly kernel: string | null };
-  readonly bios: { readonly vendor: string | null; readonly version: string | null; readonly date: string | null };
-}
+export type MachineFacts = Inventory;
 
 /** Reads once, and again only where that failed. */
 export function readOnce<T>(read: () => Promise<T>): () => Promise<T> {
