@@ -86,6 +86,14 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('config_write', 'POST', ['/api/config/cleanup-duplicates']),
   ...rows('config_write', 'DELETE', ['/api/config/folders', '/api/config/models/*']),
 
+  // Benchmarks.
+  ...rows('model_read', 'GET', ['/api/v1/models']),
+  ...rows('system_status', 'GET', ['/api/v1/hardware']),
+  ...rows('benchmark', 'GET', ['/api/v1/test-types', '/api/v1/test-results', '/api/v1/test-sessions']),
+  ...rows('benchmark', 'GET', ['/api/v1/test-sessions/:id', '/ws/test-progress', '/api/v1/ws/test-progress']),
+  ...rows('benchmark', 'POST', ['/api/v1/test-sessions', '/api/v1/test-sessions/:id/cancel']),
+  ...rows('benchmark', 'DELETE', ['/api/v1/test-sessions/:id']),
+
   // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
   ...rows('admin', 'POST', [
     '/api/settings/system',

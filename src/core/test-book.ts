@@ -207,7 +207,7 @@ export class TestBook {
     this.#run(sql, Date.now(), failure, JSON.stringify(notes), id, position);
   }
 
-  /** Completed where one test at least is; else failed, with that reason. */
+  /** Completed, or failed for that reason. */
   finish(id: string, failure: string | null): void {
     const sql = `UPDATE test_session SET state = ?, failure = ?, finished_at = ? WHERE id = ?`;
     this.#run(sql, failure === null ? 'completed' : 'failed', failure, Date.now(), id);

@@ -165,25 +165,27 @@ export class TestSessions {
 
   #wake(): void {
     if (this.#isResting) return;
-    this.#working ??= this.#work().finally(() => {
+    this.#working ??= this.#work().then((mayGoOn) => {
       this.#working = null;
-      if (!this.#isResting && this.#options.book.waitingCount() > 0) this.#wake();
+      // One may have come between the last look and now.
+      if (mayGoOn && !this.#isResting && this.#options.book.waitingCount() > 0) this.#wake();
     });
   }
 
-  async #work(): Promise<void> {
-    await this.#options.readyWhen.catch(() => undefined);
+  /** False: it had better not be tried again at once. */
+  async #work(): Promise<boolean> {
     while (!this.#isResting) {
       const session = this.#options.book.next();
-      if (session === null) return;
+      if (session === null) return true;
       try {
         await this.#run(session);
       } catch (thrown) {
         // A store that is full must not spin.
         this.#options.log.error(`a test session broke off: ${toFault(thrown).message}`, { session: session.id });
-        return;
+        return false;
       }
     }
+    return true;
   }
 
   async #run(session: TestSession): Promise<void> {
@@ -199,12 +201,13 @@ export class TestSessions {
         for (const test of session.tests.filter((candidate) => candidate.modelId === modelId)) {
           if (!controller.signal.aborted) await this.#test(session.id, test, controller.signal);
         }
-        const isLast = modelId === models.at(-1) || controller.signal.aborted;
-        if (wasLoaded && isLast) continue;
+        const { aborted, reason } = controller.signal;
+        if (aborted) this.#failRest(this.get(session.id), toFault(reason).message);
+        const isLast = modelId === models.at(-1) || aborted;
+        if (wasLoaded && isLast) break;
         if ((await this.#unload(modelId)) && wasLoaded) unloaded.push(modelId);
+        if (aborted) break;
       }
-      const { aborted, reason } = controller.signal;
-      this.#failRest(this.get(session.id), aborted ? toFault(reason).message : null);
     } finally {
       this.#current = null;
       this.#wakeEnded(session.id);
@@ -232,28 +235,36 @@ export class TestSessions {
       const report = await bench.run(plan, { signal, onProgress, onNote: (note) => notes.push(note) });
       const metrics = metricsOf(report);
       book.completeTest(sessionId, position, report, metrics, notes);
+      this.#finishIfDone(sessionId);
       bus.emit({ type: 'test.ended', ...about, ratio: 1, metrics, failure: null });
     } catch (thrown) {
       const fault = toFault(signal.aborted ? signal.reason : thrown);
       const failure = fault.message;
       notes.push(failure, ...(fault.hint === undefined ? [] : [fault.hint]));
       book.failTest(sessionId, position, failure, notes);
+      if (!signal.aborted) this.#finishIfDone(sessionId);
       bus.emit({ type: 'test.ended', ...about, ratio: Math.max(0, percent) / 100, metrics: null, failure });
     }
   }
 
-  /** Ends a session: tests that have not been run fail for that reason, and are told of. */
-  #failRest(session: TestSession, reason: string | null): void {
+  /** Said before the end of its last test is told: who hears of that finds the session finished. */
+  #finishIfDone(sessionId: string): void {
+    const { tests } = this.get(sessionId);
+    if (tests.some(({ state }) => state === 'pending' || state === 'running')) return;
+    const isAnyDone = tests.some(({ state }) => state === 'completed');
+    this.#options.book.finish(sessionId, isAnyDone ? null : `No test went well. ${tests[0]?.failure ?? ''}`.trim());
+  }
+
+  /** Ends a session before its time: tests that have not been run fail for that reason, and are told of. */
+  #failRest(session: TestSession, failure: string): void {
     const { book, bus } = this.#options;
-    for (const { state, position, modelId, kind } of session.tests) {
-      if (state !== 'pending' && state !== 'running') continue;
-      const failure = reason ?? 'It was not run.';
-      book.failTest(session.id, position, failure, [failure]);
+    if (session.state !== 'queued' && session.state !== 'running') return;
+    const rest = session.tests.filter(({ state }) => state === 'pending' || state === 'running');
+    for (const { position } of rest) book.failTest(session.id, position, failure, [failure]);
+    book.finish(session.id, failure);
+    for (const { modelId, kind } of rest) {
       bus.emit({ type: 'test.ended', sessionId: session.id, modelId, kind, ratio: 0, metrics: null, failure });
     }
-    const isAnyDone = session.tests.some(({ state }) => state === 'completed');
-    const first = session.tests.find(({ failure }) => failure !== null)?.failure;
-    book.finish(session.id, reason ?? (isAnyDone ? null : `No test went well. ${first ?? ''}`.trim()));
   }
 
   /** True: it is not loaded any more, and it was we who saw to that. */

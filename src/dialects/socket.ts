@@ -5,8 +5,8 @@ import { arrivalOf, type SocketServer } from './arrival.ts';
 
 /** The peer. */
 export interface Peer {
-  /** False: it owes us too much already, and did not get this one. */
-  send(text: string): boolean;
+  /** False: it owes us too much already, and did not get this one. `backlogBytes`: how much that is, where it is less than usual. */
+  send(text: string, backlogBytes?: number): boolean;
   close(code: number, reason: string): void;
   /** Aborts when it has left. */
   readonly signal: AbortSignal;
@@ -66,8 +66,8 @@ export function upgrade(request: Request, main: SocketServer | null, handlers: S
 
 const peerOf = (socket: RawSocket, signal: AbortSignal): Peer => ({
   signal,
-  send: (text) => {
-    if (signal.aborted || socket.getBufferedAmount() > BACKLOG_BYTES) return false;
+  send: (text, backlogBytes = BACKLOG_BYTES) => {
+    if (signal.aborted || socket.getBufferedAmount() > backlogBytes) return false;
     // 0: dropped, -1: it waits in the buffer, which counts above.
     return socket.sendText(text) !== 0;
   },

@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path';
 import type { Desks } from '../core/desks.ts';
 import type { Drover, ModelView } from '../core/drover.ts';
+import type { TestSession } from '../core/test-records.ts';
 import type { DownloadJob } from '../models/downloads.ts';
 
 /** The running server, its models listed once. */
@@ -46,6 +47,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   download: example((here) => download(here, () => true)?.id, 'dl-1'),
   runningDownload: example((here) => download(here, (job) => job.finishedAt === null)?.id, 'dl-1'),
   endedDownload: example((here) => download(here, (job) => job.finishedAt !== null)?.id, 'dl-1'),
+  testSession: example((here) => session(here, () => true)?.id, 'run-1'),
+  endedTestSession: example((here) => session(here, ({ finishedAt }) => finishedAt !== null)?.id, 'run-1'),
 };
 
 const isLoaded = ({ instance }: ModelView): boolean => instance?.state === 'ready';
@@ -87,6 +90,9 @@ function withoutEntry(here: Here): ModelView | undefined {
 
 const download = ({ desks }: Here, willDo: (job: DownloadJob) => boolean): DownloadJob | undefined =>
   desks?.downloads.list().findLast(willDo);
+
+const session = ({ desks }: Here, willDo: (session: TestSession) => boolean): TestSession | undefined =>
+  desks?.tests.list({ search: null, tags: [], offset: 0, limit: 200 }).items.find(willDo);
 
 function folderOf(here: Here): string {
   const file = fileOf(here);

@@ -13,6 +13,7 @@ import { droverRoutes } from '../dialects/drover/routes.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
+import { obtRoutes } from '../dialects/obt/routes.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
 import { speakerOf } from '../dialects/resolve.ts';
 import { arrived, unknownDialect } from './arrivals.ts';
@@ -90,6 +91,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     authRoutes(app, desks);
     beautyaiRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
+    obtRoutes(app, drover, desks);
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }
