@@ -117,6 +117,22 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await models()).fit,
   },
   {
+    name: 'bench',
+    words: '<model>',
+    help: 'measure a model: load time, time to first token, tokens per second, memory',
+    takesModel: true,
+    takesSettings: true,
+    options: [
+      ['--prompt-lengths <list>', 'tokens of the prompts (default 128,512,2048)'],
+      ['--concurrency <list>', 'requests at the same time (default 1,4)'],
+      ['--tokens <n>', 'to generate in each request (default 64)'],
+      ['--runs <n>', 'of each (default 3)'],
+      ['--save <name>', 'keep the figures under a name'],
+      ['--compare <run>', 'show them beside those of a run that was kept'],
+    ],
+    load: async () => (await import('./bench.ts')).bench,
+  },
+  {
     name: 'engine',
     words: '<action> [which]',
     help: 'ls, install [FILE|VERSION], use ID, update, rollback: builds of llama.cpp',

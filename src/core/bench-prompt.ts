@@ -2,7 +2,7 @@
 // never guess a length where the engine can count it.
 import { Fault } from '../base/fault.ts';
 import type { EngineClient } from '../engine/client.ts';
-import type { BenchInput } from './bench-plans.ts';
+import type { BenchCell, BenchInput } from './bench-plans.ts';
 import type { ChatMessage } from './generation.ts';
 
 /** The engine as the one who asks knows it. */
@@ -11,6 +11,8 @@ export interface Subject {
   readonly tokenizer: Tokenizer | null;
   /** Of one request. */
   readonly contextTokens: number | null;
+  /** Of all requests at the same time. */
+  readonly cacheTokens: number | null;
   readonly slotCount: number | null;
 }
 
@@ -34,7 +36,11 @@ const SAMPLE =
 const WORDS = SAMPLE.trim().split(' ');
 
 /** Asks the engine what it is; null for what it does not say, as other servers than llama-server do not. */
-export async function readSubject(client: EngineClient, signal: AbortSignal): Promise<Subject> {
+export async function readSubject(
+  client: EngineClient,
+  cacheTokens: number | null,
+  signal: AbortSignal,
+): Promise<Subject> {
   try {
     const props = await client.props(signal);
     const [plain, whole] = await Promise.all([
@@ -47,11 +53,12 @@ export async function readSubject(client: EngineClient, signal: AbortSignal): Pr
     return {
       tokenizer: plain.length === 0 ? null : { start, end, body: plain },
       contextTokens: props.contextTokens,
+      cacheTokens: cacheTokens ?? props.contextTokens,
       slotCount: props.slotCount,
     };
   } catch (thrown) {
     signal.throwIfAborted();
-    if (thrown instanceof Fault) return { tokenizer: null, contextTokens: null, slotCount: null };
+    if (thrown instanceof Fault) return { tokenizer: null, contextTokens: null, cacheTokens: null, slotCount: null };
     throw thrown;
   }
 }
@@ -73,10 +80,14 @@ function contentOf(count: number, tokenizer: Tokenizer | null, isWhole: boolean)
   return [...start, ...inside, ...end].slice(0, count);
 }
 
-/** Why a prompt of that length cannot be asked; null where it can. */
-export function obstacleOf(input: BenchInput, maxTokens: number, { contextTokens }: Subject): string | null {
-  if ((input.kind !== 'tokens' && input.kind !== 'embedding') || contextTokens === null) return null;
+/** Why it cannot be asked; null where it can. */
+export function obstacleOf(cell: BenchCell, { contextTokens, cacheTokens, slotCount }: Subject): string | null {
+  const { input, maxTokens } = cell;
+  if (!('count' in input)) return null;
   const needed = input.count + maxTokens;
-  if (needed <= contextTokens) return null;
-  return `${input.count} tokens of prompt and ${maxTokens} to generate do not fit into a context of ${contextTokens}.`;
+  const what = `${input.count} tokens of prompt and ${maxTokens} to generate do`;
+  if (contextTokens !== null && needed > contextTokens) return `${what} not fit into a context of ${contextTokens}.`;
+  const concurrency = Math.min(cell.concurrency ?? Number.POSITIVE_INFINITY, slotCount ?? 1);
+  if (cacheTokens === null || needed * concurrency <= cacheTokens) return null;
+  return `${what} not fit ${concurrency} times into a cache of ${cacheTokens}.`;
 }

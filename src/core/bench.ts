@@ -52,6 +52,8 @@ const ATTEMPTS = 3;
 export class Bench {
   readonly #parts: BenchParts;
   #line: Promise<void> = Promise.resolve();
+  /** Who measures and who waits. */
+  #count = 0;
 
   constructor(parts: BenchParts) {
     this.#parts = parts;
@@ -64,12 +66,14 @@ export class Bench {
   async run(plan: BenchPlan, options: BenchOptions): Promise<BenchReport> {
     const before = this.#line;
     const mine = new Latch();
+    this.#count += 1;
     this.#line = before.then(() => mine.promise);
     try {
-      options.onProgress?.({ stage: 'waiting', ratio: 0 });
+      if (this.#count > 1) options.onProgress?.({ stage: 'waiting', ratio: 0 });
       await untilAborted(before, options.signal);
       return await this.#measure(plan, options);
     } finally {
+      this.#count -= 1;
       mine.open();
     }
   }
@@ -81,10 +85,11 @@ export class Bench {
     const { id, instance } = drover.model(plan.model);
     const wasLoaded = instance?.state === 'ready';
     options.onProgress?.({ stage: 'loading', ratio: 0 });
-    const loadMs = (await drover.load(id, { signal })).verdict?.loadMs ?? null;
+    const { verdict } = await drover.load(id, { signal });
+    const loadMs = verdict?.loadMs ?? null;
     if (!wasLoaded) options.onNote?.(loadMs === null ? `${id} is loaded.` : `${id} is loaded after ${msText(loadMs)}.`);
-    const subject = await this.#look(id, signal);
-    const able = plan.cells.map((cell) => ({ cell, reason: obstacleOf(cell.input, cell.maxTokens, subject) }));
+    const subject = await this.#look(id, verdict?.contextTokens ?? null, signal);
+    const able = plan.cells.map((cell) => ({ cell, reason: obstacleOf(cell, subject) }));
     const skipped = able.flatMap(({ cell, reason }) =>
       reason === null ? [] : [{ promptLength: lengthOf(cell), reason }],
     );
@@ -102,10 +107,11 @@ export class Bench {
     return { modelId: id, at: Date.now(), loadMs, wasLoaded, contextTokens, slotCount, cells: reports, skipped };
   }
 
-  async #look(id: string, signal: AbortSignal): Promise<Subject> {
+  async #look(id: string, cacheTokens: number | null, signal: AbortSignal): Promise<Subject> {
     await using lease = await this.#parts.drover.acquire(id, { signal });
     const { baseUrl, headers } = lease;
-    return readSubject(new EngineClient({ baseUrl, apiKey: null, headers, name: id, timeoutMs: 30_000 }), signal);
+    const client = new EngineClient({ baseUrl, apiKey: null, headers, name: id, timeoutMs: 30_000 });
+    return readSubject(client, cacheTokens, signal);
   }
 
   async #cell(id: string, cell: BenchCell, subject: Subject, run: CellRun): Promise<CellReport> {

@@ -4,7 +4,7 @@
 import type { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
-import type { Bench, BenchReport } from './bench.ts';
+import type { Bench, BenchOptions, BenchReport } from './bench.ts';
 import type { BenchPlan } from './bench-plans.ts';
 import type { Drover } from './drover.ts';
 import type { MachineFacts } from './machine-facts.ts';
@@ -19,6 +19,20 @@ export interface SessionRequest {
   readonly tags?: readonly string[];
   /** Model by model; `plan.model` may be an alias. */
   readonly tests: readonly { readonly kind: string; readonly plan: BenchPlan }[];
+}
+
+export interface MeasureRequest {
+  readonly owner: string;
+  /** To keep it under; null: it is not kept. */
+  readonly name: string | null;
+  readonly kind: string;
+  readonly plan: BenchPlan;
+}
+
+export interface Measured {
+  /** Null: it was not kept. */
+  readonly runId: string | null;
+  readonly report: BenchReport;
 }
 
 export interface TestSessionsOptions {
@@ -69,14 +83,14 @@ export class TestSessions {
       const modelId = drover.model(plan.model).id;
       return { kind, modelId, plan: { ...plan, model: modelId } };
     });
-    this.requireFree(request.name ?? null);
+    this.#requireFree(request.name ?? null);
     const hardware = await machine();
     if (book.waitingCount() >= WAITING_LIMIT) {
       throw new Fault('rate_limited', `${WAITING_LIMIT} sessions wait already.`, {
         hint: 'Try again when some are done.',
       });
     }
-    this.requireFree(request.name ?? null);
+    this.#requireFree(request.name ?? null);
     const session = book.add({
       owner: request.owner,
       name: request.name ?? null,
@@ -88,26 +102,42 @@ export class TestSessions {
     return session;
   }
 
-  /** Keeps what was measured outside of any session. */
-  async keep(
-    request: Omit<SessionRequest, 'tests'>,
-    kind: string,
-    plan: BenchPlan,
-    report: BenchReport,
-  ): Promise<TestSession> {
+  /** Measures at once, when its turn comes, and keeps it where it has a name. Faults: those of `Bench.run`; `conflict` for a taken name. */
+  async measure(request: MeasureRequest, options: BenchOptions): Promise<Measured> {
+    const { owner, name, kind, plan } = request;
+    this.requireMeasurable(request);
+    const report = await this.#options.bench.run(plan, options);
+    return { runId: name === null ? null : await this.#keep({ owner, name, kind, plan, report }), report };
+  }
+
+  /** What a run has measured, by its id or name. Throws `not_found`, also where nothing of it is completed. */
+  measured(id: string): Measured {
+    const session = this.get(id);
+    const done = session.tests.find(({ state }) => state === 'completed');
+    const report = done === undefined ? null : this.report(session.id, done.position);
+    if (report !== null) return { runId: session.id, report };
+    throw new Fault('not_found', `Of "${id.slice(0, 200)}" nothing is measured${isOver(session) ? '' : ' yet'}.`);
+  }
+
+  async #keep(run: MeasureRequest & { readonly report: BenchReport }): Promise<string> {
     const { book, machine } = this.#options;
+    const { owner, name, kind, plan, report } = run;
     const hardware = await machine();
-    const { owner, name = null, tags = [] } = request;
-    this.requireFree(name);
-    const { id } = book.add({ owner, name, tags, hardware, tests: [{ modelId: report.modelId, kind, plan }] });
+    this.#requireFree(name);
+    const { id } = book.add({ owner, name, tags: [], hardware, tests: [{ modelId: report.modelId, kind, plan }] });
     book.begin(id);
     book.completeTest(id, 0, report, metricsOf(report), []);
     book.finish(id, null);
-    return this.get(id);
+    return id;
   }
 
-  /** Throws `conflict`. */
-  requireFree(name: string | null): void {
+  /** What can be known before: throws `not_found`, `conflict`. */
+  requireMeasurable({ plan, name }: Pick<MeasureRequest, 'plan' | 'name'>): void {
+    this.#options.drover.model(plan.model);
+    this.#requireFree(name);
+  }
+
+  #requireFree(name: string | null): void {
     if (name === null || this.#options.book.named(name) === null) return;
     throw new Fault('conflict', `There is a run called "${name}" already.`, { details: { name } });
   }
@@ -300,6 +330,8 @@ export class TestSessions {
     this.#waiters.delete(id);
   }
 }
+
+const isOver = ({ state }: TestSession): boolean => state === 'completed' || state === 'failed';
 
 function isReady(drover: Pick<Drover, 'model'>, modelId: string): boolean {
   try {

@@ -49,6 +49,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   endedDownload: example((here) => download(here, (job) => job.finishedAt !== null)?.id, 'dl-1'),
   testSession: example((here) => session(here, () => true)?.id, 'run-1'),
   endedTestSession: example((here) => session(here, ({ finishedAt }) => finishedAt !== null)?.id, 'run-1'),
+  savedBench: example((here) => session(here, ({ state }) => state === 'completed')?.id, 'run-1'),
 };
 
 const isLoaded = ({ instance }: ModelView): boolean => instance?.state === 'ready';

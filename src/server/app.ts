@@ -10,6 +10,7 @@ import { beautyaiRoutes } from '../dialects/beautyai/routes.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
+import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
@@ -91,6 +92,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     authRoutes(app, desks);
     beautyaiRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
+    benchRoutes(app, desks);
     obtRoutes(app, drover, desks);
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));

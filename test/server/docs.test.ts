@@ -225,6 +225,9 @@ describe('examples', () => {
       download: 'dl-1',
       runningDownload: 'dl-1',
       endedDownload: 'dl-1',
+      testSession: 'run-1',
+      endedTestSession: 'run-1',
+      savedBench: 'run-1',
     });
     const { instance } = core.drover.model('a');
     const loaded = models.map((model) => (model.id === 'large' ? { ...model, instance } : model));

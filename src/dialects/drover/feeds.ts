@@ -2,10 +2,22 @@
 import type { Told } from '../../base/bus.ts';
 import { toFault } from '../../base/fault.ts';
 import type { LogLine } from '../../base/log.ts';
+import type { BenchProgress } from '../../core/bench.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
+import type { Measured } from '../../core/test-sessions.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';
-import { eventFrame, failFrame, finishFrame, generatedFrame, logFrame, progressFrame, setupFrame } from './stream.ts';
+import {
+  benchFrame,
+  eventFrame,
+  failFrame,
+  finishFrame,
+  generatedFrame,
+  logFrame,
+  measuredFrame,
+  progressFrame,
+  setupFrame,
+} from './stream.ts';
 
 export async function* eventFeed(drover: Drover, after: number | null, signal: AbortSignal): AsyncGenerator<string> {
   // The headers must go out at once, events or not.
@@ -76,6 +88,12 @@ export const generateFeed = (
     });
     return await work().then(generatedFrame).finally(unsubscribe);
   });
+
+/** The same of a benchmark. It ends when its reader leaves. */
+export const benchFeed = (
+  work: (onProgress: (progress: BenchProgress) => void) => Promise<Measured>,
+): AsyncGenerator<string> =>
+  jobFeed(async (push) => measuredFrame(await work((progress) => push(benchFrame(progress)))));
 
 /** What is pushed while the work goes on, then how it ended. */
 async function* jobFeed(work: (push: (frame: string) => void) => Promise<string>): AsyncGenerator<string> {

@@ -2,8 +2,10 @@
 import type { Told } from '../../base/bus.ts';
 import type { Fault } from '../../base/fault.ts';
 import { ndjsonText, sseText } from '../../base/frames.ts';
+import type { BenchProgress } from '../../core/bench.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
 import type { SetupState } from '../../core/setup-progress.ts';
+import type { Measured } from '../../core/test-sessions.ts';
 import type { DroverEvent, Instance } from '../../core/vocabulary.ts';
 import { errorBody } from './shape.ts';
 
@@ -19,6 +21,8 @@ export const progressFrame = (stage: string, detail: string | null): string => n
 export const finishFrame = (instance: Instance): string => ndjsonText({ instance });
 export const setupFrame = (setup: SetupState): string => ndjsonText({ setup });
 export const generatedFrame = (generated: Regenerated): string => ndjsonText({ generated });
+export const benchFrame = (progress: BenchProgress): string => ndjsonText(progress);
+export const measuredFrame = (measured: Measured): string => ndjsonText({ measured });
 export const failFrame = (fault: Fault): string => ndjsonText(errorBody(fault));
 type LogLine = Extract<DroverEvent, { type: 'log' }>['line'];
 export const logFrame = (line: LogLine): string => ndjsonText(line);

@@ -32,8 +32,8 @@ const paging = (usual: number): readonly Parameter[] => [
   query('page', 'Counted from 1.', { schema: Type.Integer({ minimum: 1, default: 1 }) }),
   query('limit', 'Of a page.', { schema: Type.Integer({ minimum: 1, maximum: 200, default: usual }) }),
 ];
-const sessionId = (example: string): Parameter => ({
-  name: 'sessionId',
+const sessionOfPath = (example: string): Parameter => ({
+  name: 'id',
   in: 'path',
   description: 'As POST /api/v1/test-sessions told it.',
   example,
@@ -122,28 +122,28 @@ function sessionRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
         errors: [400],
       }),
     })
-    .get(`${ONE}:sessionId`, ({ request }) => shape.sessionToWire(tests.get(idOf(request))), {
+    .get(`${ONE}:id`, ({ request }) => shape.sessionToWire(tests.get(idOf(request))), {
       detail: described({
         summary: 'One session, test by test',
-        parameters: [sessionId('{{testSession}}')],
+        parameters: [sessionOfPath('{{testSession}}')],
         answer: schema.SessionSchema,
         errors: [404],
       }),
     })
-    .post(`${ONE}:sessionId/cancel`, ({ request }) => cancel(desks, request), {
+    .post(`${ONE}:id/cancel`, ({ request }) => cancel(desks, request), {
       parse: 'none',
       detail: described({
         summary: 'Cancel a session; what is completed stays',
-        parameters: [sessionId('{{testSession}}')],
+        parameters: [sessionOfPath('{{testSession}}')],
         answer: schema.ChangedSchema,
         errors: [404],
       }),
     })
-    .delete(`${ONE}:sessionId`, ({ request }) => remove(desks, request), {
+    .delete(`${ONE}:id`, ({ request }) => remove(desks, request), {
       parse: 'none',
       detail: described({
         summary: 'Delete a session and its results; one that runs is cancelled',
-        parameters: [sessionId('{{endedTestSession}}')],
+        parameters: [sessionOfPath('{{endedTestSession}}')],
         answer: schema.ChangedSchema,
         errors: [404],
       }),
