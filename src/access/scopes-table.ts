@@ -93,8 +93,8 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('benchmark', 'GET', ['/api/v1/test-sessions/:id', '/ws/test-progress', '/api/v1/ws/test-progress']),
   ...rows('benchmark', 'POST', ['/api/v1/test-sessions', '/api/v1/test-sessions/:id/cancel']),
   ...rows('benchmark', 'DELETE', ['/api/v1/test-sessions/:id']),
-  ...rows('benchmark', 'POST', ['/drover/bench']),
-  ...rows('benchmark', 'GET', ['/drover/bench/:id']),
+  ...rows('benchmark', 'POST', ['/drover/bench', '/inference/benchmark']),
+  ...rows('benchmark', 'GET', ['/drover/bench/:id', '/inference/benchmark/:id']),
 
   // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
   ...rows('admin', 'POST', [

@@ -22,8 +22,8 @@ export interface BenchCell {
 }
 
 export interface BenchPlan {
-  /** Id or alias. */
-  readonly model: string;
+  /** Id or alias; null: the only or default model. */
+  readonly model: string | null;
   readonly cells: readonly BenchCell[];
 }
 
@@ -50,7 +50,7 @@ const given = ({ prompt }: LatencyWishes): BenchInput =>
   prompt === undefined ? { kind: 'tokens', count: TEST_TOKENS } : { kind: 'text', text: prompt };
 const usual = ({ maxTokens = 50, temperature = 0 }: LatencyWishes) => ({ maxTokens, temperature });
 
-export const latencyPlan = (model: string, wishes: LatencyWishes = {}): BenchPlan => ({
+export const latencyPlan = (model: string | null, wishes: LatencyWishes = {}): BenchPlan => ({
   model,
   cells: [{ input: given(wishes), ...usual(wishes), concurrency: 1, until: { runs: wishes.runs ?? 5 } }],
 });
@@ -62,7 +62,7 @@ export interface ThroughputWishes extends Omit<LatencyWishes, 'runs'> {
   readonly concurrency?: number | undefined;
 }
 
-export const throughputPlan = (model: string, wishes: ThroughputWishes = {}): BenchPlan => ({
+export const throughputPlan = (model: string | null, wishes: ThroughputWishes = {}): BenchPlan => ({
   model,
   cells: [
     {
@@ -74,8 +74,8 @@ export const throughputPlan = (model: string, wishes: ThroughputWishes = {}): Be
   ],
 });
 
-/** Prompts of 10, 100 and 1000 tokens, or the beginning of one that is given. */
-export const comprehensivePlan = (model: string, wishes: Omit<LatencyWishes, 'prompt'> = {}): BenchPlan => ({
+/** Prompts of 10, 100 and 1000 tokens. */
+export const comprehensivePlan = (model: string | null, wishes: Omit<LatencyWishes, 'prompt'> = {}): BenchPlan => ({
   model,
   cells: [10, 100, 1000].map((count) => ({
     input: { kind: 'tokens', count },
@@ -97,7 +97,7 @@ export interface TableWishes {
 }
 
 /** Each length with each number of requests at the same time. */
-export const tablePlan = (model: string, wishes: TableWishes = {}): BenchPlan => ({
+export const tablePlan = (model: string | null, wishes: TableWishes = {}): BenchPlan => ({
   model,
   cells: (wishes.promptLengths ?? [128, 512, 2048]).flatMap((count) =>
     (wishes.concurrencies ?? [1, 4]).map((concurrency) => ({
@@ -114,7 +114,7 @@ export const tablePlan = (model: string, wishes: TableWishes = {}): BenchPlan =>
 export const TEST_KINDS = ['completion', 'chat', 'embedding'] as const;
 export type TestKind = (typeof TEST_KINDS)[number];
 
-export function testPlan(model: string, kind: TestKind, runs: number): BenchPlan {
+export function testPlan(model: string | null, kind: TestKind, runs: number): BenchPlan {
   const tokens = { kind: kind === 'embedding' ? 'embedding' : 'tokens', count: TEST_TOKENS } as const;
   const input: BenchInput = kind === 'chat' ? { kind: 'chat', messages: QUESTION } : tokens;
   const maxTokens = kind === 'embedding' ? 0 : TEST_TOKENS;

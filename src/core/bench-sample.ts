@@ -32,6 +32,8 @@ export interface CellReport {
   readonly concurrency: number;
   /** The first thousand of them. */
   readonly samples: readonly BenchSample[];
+  /** Of all together. */
+  readonly generatedTokens: number | null;
   /** From the first question to the last answer, without the pauses in between. */
   readonly elapsedMs: number;
   readonly engineMs: Statistics | null;
@@ -54,8 +56,7 @@ export async function sample(
 ): Promise<BenchSample> {
   if (prompt.kind === 'embedding') {
     const made = await embedding(drover, { model, texts: [prompt.content] }, options);
-    const promptTokensPerSecond = perSecond(made.promptTokens, made.engineMs);
-    return { ...NOTHING, promptTokens: made.promptTokens, engineMs: made.engineMs, promptTokensPerSecond };
+    return { ...NOTHING, promptTokens: made.promptTokens, engineMs: made.engineMs };
   }
   const request: GenerationRequest = {
     model,
@@ -87,6 +88,7 @@ const NOTHING = {
   generationMs: null,
   firstPieceMs: null,
   tokensPerSecond: null,
+  promptTokensPerSecond: null,
 } as const;
 
 const KEPT_SAMPLES = 1000;
@@ -106,6 +108,7 @@ export function cellReport(
     maxTokens: cell.maxTokens,
     concurrency,
     samples: samples.slice(0, KEPT_SAMPLES),
+    generatedTokens: total,
     elapsedMs,
     engineMs: statisticsOf(samples.map(({ engineMs }) => engineMs)),
     firstPieceMs: statisticsOf(samples.map(({ firstPieceMs }) => firstPieceMs)),

@@ -35,6 +35,12 @@ export interface Measured {
   readonly report: BenchReport;
 }
 
+export interface Standing {
+  readonly session: TestSession;
+  readonly ratio: number;
+  readonly report: BenchReport | null;
+}
+
 export interface TestSessionsOptions {
   readonly drover: Pick<Drover, 'model' | 'stop'>;
   readonly bench: Bench;
@@ -57,6 +63,8 @@ const interrupted = (): Fault =>
 interface Current {
   readonly id: string;
   readonly controller: AbortController;
+  /** Of the test that runs. */
+  ratio: number;
 }
 
 export class TestSessions {
@@ -114,7 +122,7 @@ export class TestSessions {
   measured(id: string): Measured {
     const session = this.get(id);
     const done = session.tests.find(({ state }) => state === 'completed');
-    const report = done === undefined ? null : this.report(session.id, done.position);
+    const report = done === undefined ? null : this.#options.book.report(session.id, done.position);
     if (report !== null) return { runId: session.id, report };
     throw new Fault('not_found', `Of "${id.slice(0, 200)}" nothing is measured${isOver(session) ? '' : ' yet'}.`);
   }
@@ -149,9 +157,16 @@ export class TestSessions {
     throw new Fault('not_found', `There is no test session "${id.slice(0, 200)}".`);
   }
 
-  /** The whole of what a test has measured; null until it is completed. */
-  report(id: string, position: number): BenchReport | null {
-    return this.#options.book.report(id, position);
+  /** How a session stands: how far it has come, 0–1, and what its first test has measured. Throws `not_found`. */
+  standing(id: string): Standing {
+    const session = this.get(id);
+    return { session, ratio: this.#ratioOf(session), report: this.#options.book.report(session.id, 0) };
+  }
+
+  #ratioOf({ id, tests }: TestSession): number {
+    const ended = tests.filter(({ state }) => state === 'completed' || state === 'failed').length;
+    const isRunning = tests.some(({ state }) => state === 'running') && this.#current?.id === id;
+    return (ended + (isRunning ? (this.#current?.ratio ?? 0) : 0)) / Math.max(1, tests.length);
   }
 
   list(query: SessionQuery): Paged<TestSession> {
@@ -221,7 +236,7 @@ export class TestSessions {
   async #run(session: TestSession): Promise<void> {
     const { book, drover } = this.#options;
     const controller = new AbortController();
-    this.#current = { id: session.id, controller };
+    this.#current = { id: session.id, controller, ratio: 0 };
     const unloaded: string[] = [];
     try {
       book.begin(session.id);
@@ -258,9 +273,11 @@ export class TestSessions {
     const onProgress = ({ ratio }: { readonly ratio: number }): void => {
       if (Math.floor(ratio * 100) <= percent) return;
       percent = Math.floor(ratio * 100);
+      if (this.#current !== null) this.#current.ratio = ratio;
       bus.emit({ type: 'test.progress', ...about, ratio: percent / 100 });
     };
     book.beginTest(sessionId, position);
+    if (this.#current !== null) this.#current.ratio = 0;
     try {
       const report = await bench.run(plan, { signal, onProgress, onNote: (note) => notes.push(note) });
       const metrics = metricsOf(report);

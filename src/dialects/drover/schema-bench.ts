@@ -64,6 +64,7 @@ const cellAnswer = () =>
       maxTokens: whole(),
       concurrency: whole('Requests at the same time.'),
       samples: list(sampleAnswer(), { description: 'The first thousand.' }),
+      generatedTokens: orNull(whole('Of all together.')),
       elapsedMs: number(),
       engineMs: orNull(statistics()),
       firstPieceMs: orNull(statistics()),
