@@ -99,6 +99,8 @@ async function post(target: GenerationTarget, path: string, body: Loose, signal:
       redirect: 'manual',
       // An HTTP_PROXY of the user's is not for loopback.
       proxy: false,
+      // A kept connection may be one that the engine is about to close, and a request on it is lost (5 of 1500).
+      keepalive: false,
       signal,
     });
   } catch (thrown) {

@@ -108,6 +108,13 @@ test('a caller who leaves takes the engine’s work with it, whichever way', asy
   expect(after.waitedMs).toBeLessThan(1000);
 });
 
+test('one after the other, none is lost on a connection that the engine is about to close', async () => {
+  const request = { model: 'small-f32', input: 'the water', maxTokens: 4, ignoresEnd: true };
+  for (let count = 0; count < 600; count += 1) {
+    expect((await generated(house.drover, request, { signal })).generatedTokens).toBe(4);
+  }
+}, 30_000);
+
 test('what the engine refuses, and a model that is not there, are said as what they are', async () => {
   const long = Array.from({ length: 2000 }, () => 'word').join(' ');
   const tooLong = await faultOf(generated(house.drover, { model: 'small-f32', input: long }, { signal }));
