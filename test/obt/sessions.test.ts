@@ -161,7 +161,12 @@ describe('a session', () => {
           metrics: wire?.metrics,
         });
       } else {
-        expect(last as unknown).toEqual({ ...about(sessionId, name, type), type: 'error', progress: number, error: wire?.error });
+        expect(last as unknown).toEqual({
+          ...about(sessionId, name, type),
+          type: 'error',
+          progress: number,
+          error: wire?.error,
+        });
       }
     }
     expect(await loaded()).toEqual([]);
