@@ -27,6 +27,7 @@ import {
 import { OPEN_OPTIONS, SmallCore } from './fixtures/real-child.ts';
 import { type Line, startLine } from './fixtures/restarts.ts';
 import { tinyBert, tinyLlama } from './fixtures/tiny-models.ts';
+import { runSession } from './obt/testbed.ts';
 
 /**
  * Operations that take away what others need, in the order in which they are tried, after all others. Each is tried as it
@@ -40,6 +41,7 @@ const LAST = [
   'POST /api/models/download/cancel',
   'POST /drover/downloads/{id}/cancel',
   'DELETE /drover/downloads/{id}',
+  'DELETE /api/v1/test-sessions/{id}',
   'POST /drover/generate',
   'POST /api/config/generate-all',
   'POST /api/config/regenerate-from-db',
@@ -142,6 +144,7 @@ async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<Line> {
     },
   });
   await running.first.waitForLine(/engine ready/);
+  await runSession(running.first, { models: ['talker-f32'], testTypes: ['completion'], iterations: 1 });
   for (const name of ['one', 'two']) {
     const stalled = atHub.nextStall();
     await running.first.json('/api/models/download', { url: atHub.resolve('ggml-org/models', `${name}.gguf`) });

@@ -6,8 +6,10 @@ import type { RemovedModel } from '../../src/core/configuration.ts';
 import type { RepositoryOffer } from '../../src/core/download-desk.ts';
 import type { DroverStatus, FitReport, ModelView, UsageTotals } from '../../src/core/drover.ts';
 import type { Regenerated } from '../../src/core/regeneration.ts';
+import type { Measured } from '../../src/core/test-sessions.ts';
 import type { Instance, Usage, Verdict } from '../../src/core/vocabulary.ts';
 import type * as answer from '../../src/dialects/drover/schema-answers.ts';
+import type * as bench from '../../src/dialects/drover/schema-bench.ts';
 import type * as desks from '../../src/dialects/drover/schema-desks.ts';
 import type { statusToWire } from '../../src/dialects/drover/shape.ts';
 import type { LaunchPlan } from '../../src/engine/command.ts';
@@ -41,6 +43,7 @@ test('the schemas say what the types say', () => {
     true satisfies Says<typeof desks.hitsAnswer, { models: readonly HubHit[] }>,
     true satisfies Says<typeof desks.removedModelAnswer, RemovedModel>,
     true satisfies Says<typeof desks.generatedAnswer, Regenerated>,
+    true satisfies Says<typeof bench.measuredAnswer, Measured>,
   ];
   expect(says.every((isSame) => isSame)).toBe(true);
 });
