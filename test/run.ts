@@ -7,9 +7,11 @@ import { build, hostBinary, runInstalled } from '../build.ts';
 const ROOT = join(import.meta.dir, '..');
 const SLOW = new RegExp(
   [
-    '(api-docs|api-client|docs-page|sides|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
+    '(api-docs|api-client|bench-verb|benchmark|docs-page|sides|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
     'test/(keys|import|pull)',
     'test/(claracore|beautyai)/[^/]*',
+    'test/claracore/[^/]*',
+    'test/obt/[^/]*',
     '(http-(resume|load|download)|downloads-(kill|queue)|data-lock|successor)',
   ]
     .map((names) => `${names}\\.test\\.ts$`)

@@ -5,6 +5,7 @@ import { readOnce } from '../core/machine-facts.ts';
 import { TestBook } from '../core/test-book.ts';
 import { TestSessions } from '../core/test-sessions.ts';
 import { readInventory } from '../hardware/inventory.ts';
+import { probeHardware } from '../hardware/probe.ts';
 import { ProcessWatch } from '../hardware/process-watch.ts';
 import type { DesksOptions } from './desks.ts';
 
@@ -15,7 +16,8 @@ export function makeBenchDesks({
   store,
   paths,
 }: DesksOptions): Pick<Desks, 'bench' | 'tests' | 'machine'> {
-  const snapshot = readOnce(() => drover.hardware());
+  // Without a look at disks, which may hang where a network is gone.
+  const snapshot = readOnce(() => probeHardware({ diskPaths: [] }));
   const machine = readOnce(async () => readInventory({ path: paths.data, snapshot: await snapshot() }));
   const bench = new Bench({
     drover,

@@ -63,7 +63,8 @@ export class Bench {
    * Waits for its turn and measures. Faults: those of `Drover.load` and of the engine; `unprocessable` where nothing of the
    * plan can be measured; the signal's reason.
    */
-  async run(plan: BenchPlan, options: BenchOptions): Promise<BenchReport> {
+  async run(plan: BenchPlan, given: BenchOptions): Promise<BenchReport> {
+    const options = { ...given, onProgress: thinned(given.onProgress) };
     const before = this.#line;
     const mine = new Latch();
     this.#count += 1;
@@ -196,6 +197,17 @@ export class Bench {
   #pid(id: string): number | null {
     return this.#parts.drover.model(id).instance?.pid ?? null;
   }
+}
+
+/** Of thousands of steps each thousandth is told. */
+function thinned(onProgress: BenchOptions['onProgress']): BenchOptions['onProgress'] {
+  let last = '';
+  return (progress) => {
+    const step = `${progress.stage} ${Math.floor(progress.ratio * 1000)}`;
+    if (step === last) return;
+    last = step;
+    onProgress?.(progress);
+  };
 }
 
 interface Samples {

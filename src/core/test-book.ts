@@ -188,6 +188,11 @@ export class TestBook {
     this.#run(sql, Date.now(), id, position);
   }
 
+  note(id: string, position: number, notes: readonly string[]): void {
+    const sql = 'UPDATE test_case SET notes = ? WHERE session_id = ? AND position = ?';
+    this.#run(sql, JSON.stringify(notes), id, position);
+  }
+
   completeTest(
     id: string,
     position: number,
@@ -232,8 +237,9 @@ export class TestBook {
       .immediate();
   }
 
-  remove(id: string): void {
-    this.#run('DELETE FROM test_session WHERE id = ?', id);
+  /** False: there was none. */
+  remove(id: string): boolean {
+    return this.#store.database.query('DELETE FROM test_session WHERE id = ?').run(id).changes > 0;
   }
 
   #run(sql: string, ...values: (string | number | null)[]): void {

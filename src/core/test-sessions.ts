@@ -154,7 +154,7 @@ export class TestSessions {
   get(id: string): TestSession {
     const session = this.#options.book.get(id) ?? this.#options.book.named(id);
     if (session !== null) return session;
-    throw new Fault('not_found', `There is no test session "${id.slice(0, 200)}".`);
+    throw unknown(id);
   }
 
   /** How a session stands: how far it has come, 0–1, and what its first test has measured. Throws `not_found`. */
@@ -192,7 +192,8 @@ export class TestSessions {
   /** Cancels it if need be, and forgets it. Throws `not_found`. */
   async remove(id: string): Promise<TestSession> {
     const session = await this.cancel(id);
-    this.#options.book.remove(session.id);
+    // Somebody else may have been quicker.
+    if (!this.#options.book.remove(session.id)) throw unknown(id);
     return session;
   }
 
@@ -279,7 +280,11 @@ export class TestSessions {
     book.beginTest(sessionId, position);
     if (this.#current !== null) this.#current.ratio = 0;
     try {
-      const report = await bench.run(plan, { signal, onProgress, onNote: (note) => notes.push(note) });
+      const onNote = (note: string): void => {
+        notes.push(note);
+        book.note(sessionId, position, notes);
+      };
+      const report = await bench.run(plan, { signal, onProgress, onNote });
       const metrics = metricsOf(report);
       book.completeTest(sessionId, position, report, metrics, notes);
       this.#finishIfDone(sessionId);
@@ -347,6 +352,8 @@ export class TestSessions {
     this.#waiters.delete(id);
   }
 }
+
+const unknown = (id: string): Fault => new Fault('not_found', `There is no test session "${id.slice(0, 200)}".`);
 
 const isOver = ({ state }: TestSession): boolean => state === 'completed' || state === 'failed';
 

@@ -1,12 +1,15 @@
 // Measurements on a real engine: what is asked is what is measured, figures are the engine's own, loading is in none of them,
 // and whoever leaves is left with nothing running.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { join } from 'node:path';
 import type { Bench, BenchProgress } from '../../src/core/bench.ts';
 import { comprehensivePlan, latencyPlan, tablePlan, testPlan, throughputPlan } from '../../src/core/bench-plans.ts';
 import type { Usage } from '../../src/core/vocabulary.ts';
 import { faultOf } from '../fixtures/fault-of.ts';
 import { openHouse, type TestHouse } from '../fixtures/house.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
+
+const UNCOUNTING = join(import.meta.dir, '..', 'fixtures', 'uncounting-server.ts');
 
 let house: TestHouse;
 let bench: Bench;
@@ -18,6 +21,7 @@ beforeAll(async () => {
       'small.gguf': tinyLlama({ name: 'Small', contextTokens: 256 }),
       'vectors.gguf': tinyBert(),
     },
+    config: `startPort: 18300\nmodels:\n  uncounting:\n    cmd: ${JSON.stringify(`"${process.execPath}" "${UNCOUNTING}" \${PORT}`)}\n`,
   });
   if (house.core.desks === null) throw new Error('no desks');
   ({ bench } = house.core.desks);
@@ -104,6 +108,21 @@ test('an embedding has no generation, and no figure of one', async () => {
   expect(cell).toMatchObject({ tokensPerSecond: null, firstPieceMs: null, totalTokensPerSecond: null });
   const fault = await faultOf(bench.run(testPlan('talker-f32', 'embedding', 1), { signal }));
   expect(fault.kind).toBe('not_supported');
+});
+
+test('of a server that counts nothing no figure is made up', async () => {
+  const report = await bench.run(latencyPlan('uncounting', { runs: 2 }), { signal });
+  const [cell] = report.cells;
+  expect(report).toMatchObject({ contextTokens: null, slotCount: null });
+  expect(cell).toMatchObject({
+    tokensPerSecond: null,
+    promptTokensPerSecond: null,
+    totalTokensPerSecond: null,
+    generatedTokens: null,
+    engineMs: { count: 2 },
+    firstPieceMs: { count: 2 },
+  });
+  expect(cell?.samples[0]).toMatchObject({ promptTokens: null, generatedTokens: null, tokensPerSecond: null });
 });
 
 test('one at a time, in order; who leaves the line lets the others go on', async () => {
