@@ -26,14 +26,8 @@ import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
 import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
-
-
 import { SESSIONS_MIGRATION } from '../core/sessions.ts';
-
-
 import { TEST_MIGRATION } from '../core/test-book.ts';
-
-
 import type { DroverEvent } from '../core/vocabulary.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';

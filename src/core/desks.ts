@@ -10,18 +10,12 @@ import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
-
-
+import type { MachineFacts } from './machine-facts.ts';
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
 import type { Sessions } from './sessions.ts';
 import type { SystemReports } from './system-reports.ts';
-
-
-import type { MachineFacts } from './machine-facts.ts';
-
-
 import type { SystemSettings } from './system-settings.ts';
 import type { TestSessions } from './test-sessions.ts';
 

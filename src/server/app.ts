@@ -7,7 +7,6 @@ import type { Drover } from '../core/drover.ts';
 import type { EngineTarget } from '../core/metrics-engines.ts';
 import { arrivalOf } from '../dialects/arrival.ts';
 import { beautyaiRoutes } from '../dialects/beautyai/routes.ts';
-import { benchmarkRoutes } from '../dialects/beautyai/routes-benchmark.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
@@ -94,7 +93,6 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     beautyaiRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
-    benchmarkRoutes(app, desks);
     obtRoutes(app, drover, desks);
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));

@@ -6,6 +6,7 @@ import type { Desks } from '../../core/desks.ts';
 import type { Drover } from '../../core/drover.ts';
 import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { described } from './described.ts';
+import { benchmarkRoutes } from './routes-benchmark.ts';
 import { inferenceRoutes } from './routes-inference.ts';
 import { systemRoutes } from './routes-system.ts';
 import { flag, whole } from './schema.ts';
@@ -49,6 +50,7 @@ export function beautyaiRoutes(app: AnyElysia, drover: Drover, desks: Desks): vo
   registryRoutes(app, desks);
   runRoutes(app, desks);
   inferenceRoutes(app, desks);
+  benchmarkRoutes(app, desks);
   systemRoutes(app, drover, desks);
 }
 
