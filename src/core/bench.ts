@@ -60,7 +60,7 @@ export class Bench {
   }
 
   /**
-   * Waits for its turn and measures. Faults: those of `Drover.load` and of the engine; `unprocessable` where nothing of the
+   * Waits for its turn and measures. Faults: those of `Drover.load` and of the engine; `bad_request` where nothing of the
    * plan can be measured; the signal's reason.
    */
   async run(plan: BenchPlan, given: BenchOptions): Promise<BenchReport> {
@@ -223,7 +223,7 @@ interface CellRun extends BenchOptions {
 const lengthOf = ({ input }: BenchCell): number | null => ('count' in input ? input.count : null);
 
 const nothingLeft = (id: string, reason: string | undefined): Fault =>
-  new Fault('unprocessable', `${id} cannot be measured so: ${reason ?? 'there is nothing to measure.'}`, {
+  new Fault('bad_request', `${id} cannot be measured so: ${reason ?? 'there is nothing to measure.'}`, {
     hint: 'Ask for shorter prompts, or give the model more context.',
   });
 

@@ -74,7 +74,7 @@ test('lengths are true, and what no context holds is left out with the reason', 
   ]);
   const nothing = tablePlan('small-f32', { promptLengths: [5000], runs: 1 });
   const fault = await faultOf(bench.run(nothing, { signal }));
-  expect([fault.kind, fault.message]).toEqual(['unprocessable', expect.stringContaining('context of 256')]);
+  expect([fault.kind, fault.message]).toEqual(['bad_request', expect.stringContaining('context of 256')]);
 });
 
 test('several at the same time: each counts, and all together by our clock', async () => {

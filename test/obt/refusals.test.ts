@@ -11,6 +11,7 @@ let drover: RunningDrover;
 beforeAll(async () => {
   const models = join(root.path, 'models');
   mkdirSync(models);
+  writeFileSync(join(models, 'broken.gguf'), 'GGUF but not really');
   writeFileSync(join(models, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
   drover = await startDrover({ modelsFolders: [models] });
 }, 60_000);
@@ -101,6 +102,7 @@ const BEAUTYAI: readonly Row[] = [
   ['an unknown model', BENCH, { ...wanted, model_name: 'nobody' }, 404, /"nobody"/],
   ['the same in the background', `${BENCH}?background=true`, { ...wanted, model_name: 'nobody' }, 404, /"nobody"/],
   ['a number for a model', BENCH, { ...wanted, model_name: 5 }, 400, /"model_name"/],
+  ['a broken model', BENCH, { ...wanted, model_name: 'broken' }, 500, /broken/],
   ['an unknown type', BENCH, { ...wanted, benchmark_type: 'speed' }, 400, /"benchmark_type"/],
   ['a text for settings', BENCH, { ...wanted, config: 'fast' }, 400, /"config"/],
   ['no runs', BENCH, { ...wanted, config: { num_runs: 0 } }, 400, /num_runs/],

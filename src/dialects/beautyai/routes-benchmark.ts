@@ -2,10 +2,12 @@
 // one call to the core.
 import { Type } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
+import { toFault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
 import { bodyOf, isTrue, pathOf, queryOf, restOf } from '../intake.ts';
 import { described } from './described.ts';
 import { BenchmarkBody, BenchmarkSchema, benchmarkExamples } from './schema-benchmark.ts';
+import { asLoadFault } from './shape.ts';
 import { benchmarkToWire, runToWire, toBenchmark } from './shape-benchmark.ts';
 import { timed } from './timing.ts';
 
@@ -48,7 +50,12 @@ async function benchmark({ tests }: Desks, request: Request): Promise<object> {
   if (isTrue(queryOf(request).get('background'))) {
     return runToWire(await tests.start({ ...wanted, tests: [{ kind, plan }] }), 0, null);
   }
-  const { report } = await tests.measure({ ...wanted, kind, plan }, { signal: request.signal });
+  const measured = tests.measure({ ...wanted, kind, plan }, { signal: request.signal });
+  const { report } = await measured.catch((thrown: unknown) => {
+    const fault = toFault(thrown);
+    // Of a model, not of the request, which is well.
+    throw fault.kind === 'unprocessable' ? asLoadFault(fault) : fault;
+  });
   return benchmarkToWire(kind, report);
 }
 
