@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dir, '..');
 const SLOW = new RegExp(
   [
     '(api-docs|api-client|bench-verb|benchmark|docs-page|sides|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
-    'test/(keys|import|pull)',
-    'test/(claracore|beautyai|obt)/[^/]*',
+    'test/(keys|users|import|pull)',
+    'test/(claracore|llamactl|llamahome|beautyai|obt)/[^/]*',
     '(http-(resume|load|download)|downloads-(kill|queue)|data-lock|successor)',
   ]
     .map((names) => `${names}\\.test\\.ts$`)
