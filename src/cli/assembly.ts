@@ -28,6 +28,7 @@ import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
 import { SESSIONS_MIGRATION } from '../core/sessions.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
+import { WANTED_MIGRATION } from '../core/wanted-book.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
 import { createDebianSource } from '../engine/sources/debian.ts';
@@ -50,6 +51,7 @@ const MIGRATIONS = [
   GENERATED_MIGRATION,
   MODEL_BOOK_MIGRATION,
   SESSIONS_MIGRATION,
+  WANTED_MIGRATION,
   DOWNLOADS_MIGRATION,
 ];
 
@@ -105,7 +107,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   if (predecessor === null) records?.reap();
   const store = openStore(paths.store, MIGRATIONS);
   const modelBook = new ModelBook(store);
-  const settings = modelBook.under(call.config.settings);
+  let configured = call.config.settings;
+  const settings = modelBook.under(configured);
   let current = settings;
   const bus = new Bus<DroverEvent>({
     isDroppable: (event) => event.type === 'log' || event.type === 'engine.output',
@@ -176,7 +179,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
           : customCommand(now, id, entry, portNumber, env, isWindows),
     },
     readSettings: () => {
-      current = modelBook.under(loadConfig(call.options).settings);
+      configured = loadConfig(call.options).settings;
+      current = modelBook.under(configured);
       return { settings: current, library: librarySettings(current, paths, book) };
     },
   });
@@ -200,7 +204,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     ...access,
   };
   const desks = options.holdsLock
-    ? makeDesks({ ...common, environment: env, isWindows, settings: () => current })
+    ? makeDesks({ ...common, environment: env, isWindows, settings: () => current, configured: () => configured })
     : null;
   return {
     settings: () => current,
@@ -221,6 +225,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     [Symbol.asyncDispose]: async () => {
       await desks?.downloads.close();
       await drover.close({ drainMs: 0 });
+      await desks?.instances.close();
       library.close();
       await logFile?.flush();
       store[Symbol.dispose]();

@@ -7,8 +7,11 @@ import type { Advisor } from './advisor.ts';
 import type { Configuration } from './configuration.ts';
 import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
+import type { EffectiveSettings } from './effective-settings.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
+import type { InstanceDesk } from './instance-desk.ts';
+import type { MachineDesk } from './machine-desk.ts';
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
@@ -32,4 +35,7 @@ export interface Desks {
   readonly conversation: Conversation;
   readonly system: SystemReports;
   readonly performance: PerformanceWindow;
+  readonly instances: InstanceDesk;
+  readonly machine: MachineDesk;
+  readonly effective: EffectiveSettings;
 }
