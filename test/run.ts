@@ -9,7 +9,7 @@ const SLOW = new RegExp(
   [
     '(api-docs|api-client|docs-page|sides|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
     'test/(keys|import|pull)',
-    'test/(claracore|beautyai)/[^/]*',
+    'test/(claracore|beautyai|llamactl)/[^/]*',
     '(http-(resume|load|download)|downloads-(kill|queue)|data-lock|successor)',
   ]
     .map((names) => `${names}\\.test\\.ts$`)
