@@ -29,7 +29,9 @@ export class Course {
   #revision = 0;
   #waiting: AbortController | null = null;
   #stopping: StopOptions = {};
-  #work: Promise<void> | null = null;
+  #work: Promise<void> = Promise.resolve();
+  /** False again in the very moment in which nothing more is meant: who asks a moment later must not be overheard. */
+  #isDriving = false;
   #failure: Fault | null = null;
   #told: InstanceStatus = 'stopped';
 
@@ -66,9 +68,9 @@ export class Course {
     this.#stopping = options;
     this.#failure = null;
     this.#turn();
-    this.#work ??= this.#drive().finally(() => {
-      this.#work = null;
-    });
+    if (this.#isDriving) return;
+    this.#isDriving = true;
+    this.#work = this.#drive();
   }
 
   /** Nothing is meant any more: what comes, comes by others. */
@@ -80,7 +82,7 @@ export class Course {
 
   /** Whatever was asked has come to its end, one way or the other. */
   async settled(): Promise<void> {
-    while (this.#work !== null) await this.#work;
+    while (this.#isDriving) await this.#work;
   }
 
   /** Looks whether the status is another one, and tells. */
@@ -106,19 +108,24 @@ export class Course {
   }
 
   async #drive(): Promise<void> {
-    while (this.#goal !== null) {
-      const goal = this.#goal;
-      const revision = this.#revision;
-      const fault = await this.#step(goal).then(
-        () => null,
-        (thrown: unknown) => toFault(thrown),
-      );
-      if (this.#revision !== revision) continue;
-      this.#goal = goal === 'again' && fault === null ? 'up' : null;
-      this.#failure = fault;
-      this.look();
-      if (fault !== null && goal === 'up') this.#acts.onFailure(fault);
+    try {
+      for (let goal = this.#goal; goal !== null; goal = this.#goal) await this.#pursue(goal);
+    } finally {
+      this.#isDriving = false;
     }
+  }
+
+  async #pursue(goal: Goal): Promise<void> {
+    const revision = this.#revision;
+    const fault = await this.#step(goal).then(
+      () => null,
+      (thrown: unknown) => toFault(thrown),
+    );
+    if (this.#revision !== revision) return;
+    this.#goal = goal === 'again' && fault === null ? 'up' : null;
+    this.#failure = fault;
+    this.look();
+    if (fault !== null && goal === 'up') this.#acts.onFailure(fault);
   }
 
   async #step(goal: Goal): Promise<void> {

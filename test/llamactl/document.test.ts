@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { isFreePort } from '../../src/base/port.ts';
 import type { RunningDrover } from '../fixtures/drover.ts';
 import { differences } from '../fixtures/shape.ts';
-import { type Client, type Json, startLlamactl, testModels } from './server.ts';
+import { type Client, eventually, type Json, startLlamactl, testModels } from './server.ts';
 
 const SCRIPT = readFileSync(join(import.meta.dir, 'lifecycle.sh'), 'utf8');
 const DOCUMENTED: Json = JSON.parse(readFileSync(join(import.meta.dir, 'documented-answers.json'), 'utf8'));
@@ -131,3 +131,39 @@ test('settings are shown to ClaraCore’s users as soon as they are changed here
   expect(later).toMatchObject({ status: 200, body: { requires_restart: true } });
   expect((await drover.json<Json>('/api/config')).yaml).toContain('queueTimeout: 77');
 });
+
+test('the same on a port of its own, by the prefix of the dialect, and its WebSocket there', async () => {
+  const probe = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('') });
+  const side = probe.port ?? 0;
+  await probe.stop(true);
+  const own = await startLlamactl({ args: ['--also-listen', `${side}=llamactl`] });
+  const socket = new WebSocket(`ws://127.0.0.1:${side}/api/ws`);
+  const told: Json[] = [];
+  socket.onmessage = ({ data }) => void told.push(JSON.parse(String(data)));
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = reject;
+  });
+  const file = models.file('aside');
+  const script = SCRIPT.replaceAll('http://localhost:8080', `http://127.0.0.1:${side}`)
+    .replaceAll('/models/example.gguf', file)
+    .replace('8081', '18082');
+  const answers = await run(script);
+  expect(answers.map(({ message }) => message)).toEqual([
+    'Instance created successfully',
+    'Instance start initiated',
+    undefined,
+    'Instance stop initiated',
+    'Instance deleted successfully',
+  ]);
+  const prefixed = await own.drover.request('/dialect/llamactl/api/instances');
+  // Where there is nothing else, a tiny model of our own stands in.
+  expect(((await prefixed.json()) as Json).instances.map(({ name }: Json) => name)).toEqual(['drover-probe']);
+  await eventually(
+    () => told.length >= 2,
+    () => JSON.stringify(told),
+  );
+  expect(told[0]).toMatchObject({ type: 'instance_status_changed', data: { name: 'example', status: 'starting' } });
+  socket.close();
+  await own.drover[Symbol.asyncDispose]();
+}, 30_000);

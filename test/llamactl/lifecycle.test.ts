@@ -277,7 +277,7 @@ describe('two at once', () => {
 
 describe('an engine that is killed', () => {
   test('is an error with its reason, and started again after its delay', async () => {
-    const { pid } = await running('mortal', { options: { restart_delay: 0.3 } });
+    const { pid } = await running('mortal', { options: { restart_delay: 1 } });
     endProcess(pid, 'SIGKILL');
     expect((await client.until('mortal', 'error')).error).toContain('killed');
     const again = await client.until('mortal', 'running');
@@ -301,8 +301,8 @@ describe('an engine that is killed', () => {
   });
 
   test('is not started again once somebody has stopped it', async () => {
-    const { pid } = await running('unwanted', { options: { restart_delay: 0.1 } });
-    const other = await running('wanted', { options: { restart_delay: 0.3 } });
+    const { pid } = await running('unwanted', { options: { restart_delay: 1 } });
+    const other = await running('wanted', { options: { restart_delay: 1.5 } });
     endProcess(pid, 'SIGKILL');
     endProcess(other.pid, 'SIGKILL');
     await client.until('unwanted', 'error');
