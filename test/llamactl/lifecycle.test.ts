@@ -176,7 +176,7 @@ test('a model that was found becomes the instance of its file; what ran of it le
   expect((await own.drover.json<Json>('/v1/models/finding-f32')).id).toBe('finding');
   expect((await own.client.ask('DELETE', '/api/instances/finding')).status).toBe(200);
   expect(await names()).toEqual(['finding-f32']);
-  expect(await own.client.status('finding-f32')).toBe('stopped');
+  await own.client.until('finding-f32', 'stopped');
   await own.drover[Symbol.asyncDispose]();
   found[Symbol.dispose]();
 }, 30_000);
