@@ -40,6 +40,23 @@ function install(): void {
   throw new Error('The dependencies could not be installed; is the npm registry reachable?');
 }
 
+/**
+ * When the source was made, so that one source makes one executable: `SOURCE_DATE_EPOCH`, else the commit's time; null
+ * where there is neither.
+ */
+function sourceSeconds(): number | null {
+  const { SOURCE_DATE_EPOCH: given = '' } = process.env;
+  if (/^\d{1,12}$/.test(given)) return Number(given);
+  try {
+    const run = Bun.spawnSync(['git', 'log', '-1', '--format=%ct'], { cwd: ROOT, stdout: 'pipe', stderr: 'ignore' });
+    const said = run.stdout.toString().trim();
+    return run.exitCode === 0 && /^\d+$/.test(said) ? Number(said) : null;
+  } catch {
+    // No git here.
+    return null;
+  }
+}
+
 /** Compiles to `outfile`; a null target is this machine's own runtime. Throws with the bundler's messages. */
 export async function build(outfile: string, target: Target | null): Promise<void> {
   const { version } = (await Bun.file(join(ROOT, 'package.json')).json()) as { version: string };
@@ -54,7 +71,11 @@ export async function build(outfile: string, target: Target | null): Promise<voi
     bytecode: true,
     // Elysia reads the source of handlers: identifiers keep their names.
     minify: { whitespace: true, syntax: true, identifiers: false },
-    define: { 'process.env.NODE_ENV': '"production"', DROVER_VERSION: JSON.stringify(version) },
+    define: {
+      'process.env.NODE_ENV': '"production"',
+      DROVER_VERSION: JSON.stringify(version),
+      DROVER_BUILD_SECONDS: JSON.stringify(sourceSeconds()),
+    },
     compile: {
       ...(target === null ? {} : { target: target.bun }),
       outfile: temporary,

@@ -52,6 +52,14 @@ const LAST = [
   'DELETE /api/config/folders',
   'POST /api/binary/update',
   'POST /api/binary/update/force',
+  'POST /api/instances/{name}/stop',
+  'POST /api/instances/{name}/start',
+  'POST /api/instances/{name}/restart',
+  'POST /api/instances',
+  'PUT /api/instances/{name}',
+  'DELETE /api/instances/{name}',
+  'POST /api/instances/start-all',
+  'POST /api/instances/stop-all',
   'POST /api/models/unload/{id}',
   'POST /api/models/unload',
   'POST /drover/models/stop',
@@ -360,7 +368,7 @@ describe('what else an operation may answer, it answers where it is asked to', (
   test.each(cases)('%s', async (_, operation, type) => {
     const example = exampleOf(operation);
     const isStreamed = type === 'text/event-stream' && typeof example === 'object';
-    const asking = withExample(operation, 'stream', true);
+    const asking = withExample(withExample(operation, 'stream', true), 'follow', true);
     const right = requestOf(asking, isStreamed ? { ...example, stream: true } : example, recording);
     const answer = await send({ ...right, init: { ...right.init, headers: { ...right.init.headers, accept: type } } });
     expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, type]);

@@ -75,6 +75,18 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('system_status', 'GET', ['/api/events', '/api/metrics', '/api/metrics/requests', '/api/binary/status']),
   ...rows('system_status', 'GET', ['/api/system/specs', '/api/system/detection']),
 
+  // Models as instances with names.
+  ...rows('instance_read', 'GET', ['/api/instances', '/api/instances/:name', '/api/instances/:name/health']),
+  ...rows('instance_read', 'GET', ['/api/instances/:name/logs', '/api/ws']),
+  ...rows('system_status', 'GET', ['/api/system/status', '/api/system/info']),
+  ...rows('config_write', 'PUT', ['/api/config']),
+  ...rows('instance_write', 'POST', ['/api/instances']),
+  ...rows('instance_write', 'PUT', ['/api/instances/:name']),
+  ...rows('instance_write', 'DELETE', ['/api/instances/:name']),
+  ...rows('instance_control', 'POST', ['/api/instances/start-all', '/api/instances/stop-all']),
+  ...rows('instance_control', 'POST', ['/api/instances/:name/start', '/api/instances/:name/stop']),
+  ...rows('instance_control', 'POST', ['/api/instances/:name/restart']),
+
   // The configuration. To validate a text changes nothing, whatever the method.
   ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
   ...rows('config_read', 'POST', ['/api/config/validate']),

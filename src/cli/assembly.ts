@@ -29,6 +29,7 @@ import type { Predecessor } from '../core/predecessor.ts';
 import { SESSIONS_MIGRATION } from '../core/sessions.ts';
 import { TEST_MIGRATION } from '../core/test-book.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
+import { WANTED_MIGRATION } from '../core/wanted-book.ts';
 import { type Engines, openEngines } from '../engine/install.ts';
 import { Reaper } from '../engine/reaper.ts';
 import { createDebianSource } from '../engine/sources/debian.ts';
@@ -51,6 +52,7 @@ const MIGRATIONS = [
   GENERATED_MIGRATION,
   MODEL_BOOK_MIGRATION,
   SESSIONS_MIGRATION,
+  WANTED_MIGRATION,
   DOWNLOADS_MIGRATION,
   TEST_MIGRATION,
 ];
@@ -107,7 +109,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   if (predecessor === null) records?.reap();
   const store = openStore(paths.store, MIGRATIONS);
   const modelBook = new ModelBook(store);
-  const settings = modelBook.under(call.config.settings);
+  let configured = call.config.settings;
+  const settings = modelBook.under(configured);
   let current = settings;
   const bus = new Bus<DroverEvent>({
     isDroppable: ({ type }) => type === 'log' || type === 'engine.output' || type === 'test.progress',
@@ -178,7 +181,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
           : customCommand(now, id, entry, portNumber, env, isWindows),
     },
     readSettings: () => {
-      current = modelBook.under(loadConfig(call.options).settings);
+      configured = loadConfig(call.options).settings;
+      current = modelBook.under(configured);
       return { settings: current, library: librarySettings(current, paths, book) };
     },
   });
@@ -202,7 +206,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     ...access,
   };
   const desks = options.holdsLock
-    ? makeDesks({ ...common, environment: env, isWindows, settings: () => current })
+    ? makeDesks({ ...common, environment: env, isWindows, settings: () => current, configured: () => configured })
     : null;
   return {
     settings: () => current,
@@ -224,6 +228,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
       await desks?.tests.rest();
       await desks?.downloads.close();
       await drover.close({ drainMs: 0 });
+      await desks?.instances.close();
       library.close();
       await logFile?.flush();
       store[Symbol.dispose]();

@@ -15,7 +15,7 @@ export function makeBenchDesks({
   log,
   store,
   paths,
-}: DesksOptions): Pick<Desks, 'bench' | 'tests' | 'machine'> {
+}: DesksOptions): Pick<Desks, 'bench' | 'tests' | 'machineFacts'> {
   // Without a look at disks, which may hang where a network is gone.
   const snapshot = readOnce(() => probeHardware({ diskPaths: [] }));
   const machine = readOnce(async () => readInventory({ path: paths.data, snapshot: await snapshot() }));
@@ -33,5 +33,5 @@ export function makeBenchDesks({
     restore: (modelId) => drover.load(modelId, { mayEvict: false }),
     readyWhen: drover.scanned(),
   });
-  return { bench, tests, machine };
+  return { bench, tests, machineFacts: machine };
 }

@@ -1,7 +1,7 @@
 // The desks of a server put together: configuration, folders, downloads, engine, machine and settings around one core.
 // Only a server has them: a verb that looks for itself must not start downloads.
 import { homedir } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { KeyRing } from '../access/keys.ts';
 import { Logins } from '../access/logins.ts';
 import { Rates } from '../access/rates.ts';
@@ -18,11 +18,14 @@ import { Configuration } from '../core/configuration.ts';
 import { Conversation } from '../core/conversation.ts';
 import type { Desks } from '../core/desks.ts';
 import { DownloadDesk } from '../core/download-desk.ts';
+import { EffectiveSettings } from '../core/effective-settings.ts';
 import type { EngineChoice } from '../core/engine-choice.ts';
 import { EngineDesk } from '../core/engine-desk.ts';
 import { Folders } from '../core/folders.ts';
 import { GeneratedEntries } from '../core/generated-entries.ts';
 import type { House } from '../core/house.ts';
+import { InstanceDesk } from '../core/instance-desk.ts';
+import { MachineDesk } from '../core/machine-desk.ts';
 import type { ModelBook } from '../core/model-book.ts';
 import { ModelRegistrations } from '../core/model-registrations.ts';
 import { ModelStorage } from '../core/model-storage.ts';
@@ -34,10 +37,14 @@ import { SetupProgress } from '../core/setup-progress.ts';
 import { SystemReports } from '../core/system-reports.ts';
 import { SystemSettings } from '../core/system-settings.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
+import { WantedBook } from '../core/wanted-book.ts';
 import { defaultsOf } from '../dialects/beautyai/shape-sampling.ts';
 import type { Engines } from '../engine/install.ts';
 import { newestOffered } from '../engine/newest.ts';
 import type { SourceDriver } from '../engine/sources/source.ts';
+import { ProcessRates } from '../hardware/process-rates.ts';
+import { thisSystem } from '../hardware/system.ts';
+import { SystemLoadReader } from '../hardware/system-load.ts';
 import { openDownloads } from '../models/downloads.ts';
 import type { FolderBook } from '../models/folder-book.ts';
 import { knownFolders } from '../models/folders.ts';
@@ -46,6 +53,7 @@ import { HubToken } from '../models/hub-token.ts';
 import type { Library } from '../models/library.ts';
 import { makeBenchDesks } from './bench-desk.ts';
 import { openConfigFile } from './config-file.ts';
+import { BUILT_AT } from './version.ts';
 
 export interface DesksOptions {
   readonly drover: House;
@@ -57,6 +65,8 @@ export interface DesksOptions {
   readonly isWindows: boolean;
   /** As they are now. */
   readonly settings: () => Settings;
+  /** The same without what requests have registered. */
+  readonly configured: () => Settings;
   readonly library: Library;
   readonly book: FolderBook;
   readonly modelBook: ModelBook;
@@ -133,6 +143,13 @@ export function makeDesks(options: DesksOptions): Desks {
     ...makeConversations(options, configuration),
     ...makeReports(options),
     ...makeBenchDesks(options),
+    instances: makeInstances(options, configuration),
+    machine: makeMachine(options),
+    effective: new EffectiveSettings({
+      settings,
+      configuration,
+      paths: () => ({ data: paths.data, config: paths.configFile, models: downloadFolder(), logs: paths.logs }),
+    }),
   };
 }
 
@@ -174,6 +191,35 @@ function makeReports({ drover, bus, settings, paths }: DesksOptions): Pick<Desks
   performance.follow(bus);
   return { performance, system };
 }
+
+function makeInstances(options: DesksOptions, configuration: Configuration): InstanceDesk {
+  const { drover, modelBook: book, settings } = options;
+  return new InstanceDesk({
+    drover,
+    book,
+    wanted: new WantedBook(options.store),
+    configuration,
+    settings,
+    configured: () => options.configured().models,
+    engines: () => drover.engineTargets(),
+    rates: new ProcessRates(),
+    logFolder: join(options.paths.logs, 'instances'),
+    log: options.log.as('instances'),
+  });
+}
+
+const makeMachine = ({ drover, paths }: DesksOptions): MachineDesk =>
+  new MachineDesk({
+    version: drover.version,
+    startedAt: drover.status().startedAt,
+    builtAt: BUILT_AT,
+    load: new SystemLoadReader({ path: paths.data }),
+    system: () => ({
+      platform: thisSystem.platform,
+      arch: thisSystem.arch,
+      processorCount: thisSystem.processors().length,
+    }),
+  });
 
 type Neighbours = Pick<Desks, 'configuration' | 'advisor' | 'hubToken' | 'folders'>;
 

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createApp } from '../server/app.ts';
 import { Diversion } from '../server/diversion.ts';
+import { InstanceDoors } from '../server/instance-doors.ts';
 import { Limiter } from '../server/limiter.ts';
 import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
 import type { Takeover } from '../service/takeover.ts';
@@ -23,6 +24,7 @@ export class Running implements AsyncDisposable {
   readonly #app: ListenOptions['app'];
   readonly #drainMs: number;
   readonly #sides: Sides;
+  readonly #doors: InstanceDoors;
   /** The setting `listen`, as it was read at the start. */
   readonly listenText: string;
   #listener: Listener;
@@ -39,11 +41,13 @@ export class Running implements AsyncDisposable {
       readonly app: ListenOptions['app'];
       readonly listener: Listener;
       readonly sides: Sides;
+      readonly doors: InstanceDoors;
       readonly settings: Settings;
     },
   ) {
     this.#app = how.app;
     this.#sides = how.sides;
+    this.#doors = how.doors;
     this.#listener = how.listener;
     this.#drainMs = how.settings.drainTimeout * 1000;
     this.listenText = how.settings.listen;
@@ -55,7 +59,10 @@ export class Running implements AsyncDisposable {
 
   /** Requests that are being answered. */
   get pendingCount(): number {
-    return [this.#listener, this.#sides, ...this.#former].reduce((sum, listener) => sum + listener.pendingCount, 0);
+    return [this.#listener, this.#sides, this.#doors, ...this.#former].reduce(
+      (sum, listener) => sum + listener.pendingCount,
+      0,
+    );
   }
 
   /** How long requests in flight still have, in milliseconds; the clock runs from the first question. */
@@ -87,7 +94,7 @@ export class Running implements AsyncDisposable {
     removeServerFile(core.paths.serverFile, this.server.pid);
     const drainMs = this.leftMs();
     const listeners = [this.#listener, ...this.#former];
-    const closing = [...listeners, this.#sides].map((listener) => listener.close({ drainMs }));
+    const closing = [...listeners, this.#sides, this.#doors].map((listener) => listener.close({ drainMs }));
     await Promise.all([...closing, core.drover.close({ drainMs })]);
     await core[Symbol.asyncDispose]();
   }
@@ -146,6 +153,12 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       engineTargets: () => drover.engineTargets(),
       diversion,
     });
+    const doors = new InstanceDoors({
+      app,
+      drover,
+      portOf: (modelId) => core.desks?.instances.ownPort(modelId) ?? null,
+      log: log.as('instances'),
+    });
     if (before !== null) await warmUp(core);
     const listener =
       takeover === null || before === null
@@ -166,7 +179,7 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       key: keys.createTransient(before?.key ?? undefined),
       version: VERSION,
     };
-    const running = new Running(core, diversion, server, { app, listener, sides, settings });
+    const running = new Running(core, diversion, server, { app, listener, sides, doors, settings });
     running.writeServerFile();
     drover.setUrls(listener.urls);
     log.info('listening', { url: listener.urls[0] ?? '' });

@@ -57,13 +57,15 @@ export const serve: Run = async (call) => {
   // Two that look at the folders would both write down what they found.
   drover.lifecycle.exclusive({ pause: () => core.library.unwatch(), resume: () => core.library.watch() });
   if (core.desks !== null) {
-    const { downloads, configuration, tests } = core.desks;
+    const { downloads, configuration, tests, instances } = core.desks;
     // Two that download would write into the same files.
     drover.lifecycle.exclusive({ pause: () => downloads.rest(), resume: () => downloads.goOn() });
     // Two that measure would measure each other; the successor goes on with what waits.
     drover.lifecycle.exclusive({ pause: () => tests.rest(), resume: () => tests.goOn() });
     // The successor reads the configuration once it has the word.
     drover.lifecycle.exclusive({ pause: () => configuration.settled(), resume: () => undefined });
+    // Two that start what is wanted would both want its memory.
+    drover.lifecycle.exclusive({ pause: () => instances.rest(), resume: () => instances.goOn() });
   }
   handleSignals({
     log: core.log,
@@ -123,6 +125,7 @@ async function settle(core: OpenedCore): Promise<void> {
   await settled;
   warnWithoutModels(core);
   core.drover.preload();
+  core.desks?.instances.resume();
 }
 
 async function reload(core: OpenedCore, why: string, options: ReloadOptions = {}): Promise<void> {

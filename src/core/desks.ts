@@ -8,8 +8,11 @@ import type { Bench } from './bench.ts';
 import type { Configuration } from './configuration.ts';
 import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
+import type { EffectiveSettings } from './effective-settings.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
+import type { InstanceDesk } from './instance-desk.ts';
+import type { MachineDesk } from './machine-desk.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
@@ -38,5 +41,8 @@ export interface Desks {
   readonly bench: Bench;
   readonly tests: TestSessions;
   /** What the machine is; read once. */
-  readonly machine: () => Promise<MachineFacts>;
+  readonly machineFacts: () => Promise<MachineFacts>;
+  readonly instances: InstanceDesk;
+  readonly machine: MachineDesk;
+  readonly effective: EffectiveSettings;
 }

@@ -106,6 +106,13 @@ export interface DroverStatus {
   }[];
 }
 
+export interface StopOptions {
+  /** Requests in flight are cut at once. */
+  readonly force?: boolean;
+  /** How long they may take to end; absent: what the settings say. */
+  readonly drainMs?: number;
+}
+
 export interface ReloadOptions {
   /** True: changed models go on running as they are until they are stopped or a later reload concerns all. */
   readonly keepsRunning?: boolean;
@@ -138,8 +145,8 @@ export interface Drover {
   acquire(name: string | null, options?: AcquireOptions): Promise<Lease>;
   load(name: string, options?: AcquireOptions): Promise<Instance>;
   /** Drains and stops; `force` ends requests in flight. Stopping a stopped model is no error. */
-  stop(name: string, options?: { readonly force?: boolean }): Promise<void>;
-  stopAll(options?: { readonly force?: boolean }): Promise<void>;
+  stop(name: string, options?: StopOptions): Promise<void>;
+  stopAll(options?: StopOptions): Promise<void>;
   setPinned(name: string, isPinned: boolean): void;
   fit(name: string, options?: FitOptions): Promise<FitReport>;
 

@@ -23,6 +23,7 @@ import type {
   Lease,
   ModelView,
   ReloadOptions,
+  StopOptions,
   UsageTotals,
 } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
@@ -209,17 +210,17 @@ export class House implements Drover {
     return instance;
   }
 
-  async stop(name: string, options: { readonly force?: boolean } = {}): Promise<void> {
-    await this.#unload(this.#find(name).id, options.force ?? false);
+  async stop(name: string, options: StopOptions = {}): Promise<void> {
+    await this.#unload(this.#idOf(name), options);
   }
 
-  async stopAll(options: { readonly force?: boolean } = {}): Promise<void> {
+  async stopAll(options: StopOptions = {}): Promise<void> {
     const ids = this.#dispatch.tickets.views().map((view) => view.modelId);
-    await Promise.all(ids.map((id) => this.#unload(id, options.force ?? false)));
+    await Promise.all(ids.map((id) => this.#unload(id, options)));
   }
 
   setPinned(name: string, isPinned: boolean): void {
-    this.#dispatch.tickets.setPinned(this.#find(name).id, isPinned);
+    this.#dispatch.tickets.setPinned(this.#idOf(name), isPinned);
   }
 
   async fit(name: string, options: FitOptions = {}): Promise<FitReport> {
@@ -352,8 +353,14 @@ export class House implements Drover {
     this.#dispatch.tickets.refresh();
   }
 
-  #unload(id: string, force: boolean): Promise<void> {
-    return this.#dispatch.tickets.unload(id, { force, drainMs: this.#settings.drainTimeout * 1000 });
+  /** What runs is found by its own id, also where no model is called so any more. */
+  #idOf(name: string): string {
+    return this.#dispatch.instances.get(name) === null ? this.#find(name).id : name;
+  }
+
+  #unload(id: string, { force = false, drainMs = this.#settings.drainTimeout * 1000 }: StopOptions): Promise<void> {
+    this.bus.emit({ type: 'instance.unwanted', modelId: id });
+    return this.#dispatch.tickets.unload(id, { force, drainMs });
   }
 
   async #prepare(model: RegisteredModel, options: AcquireOptions): Promise<void> {

@@ -31,12 +31,15 @@ const ownedBy = (path: string): DialectId | null => OWNERS.find(([, shape]) => s
 /** The dialect in whose envelope a path is answered when no route is found, or before one is asked. */
 export const ownerOf = (path: string): DialectId => ownedBy(path) ?? 'openai';
 
+/** Of a path that is another's, the one method that is llamactl's alone. */
+const LLAMACTL_PUT = /^\/api\/config\/?$/;
+
 /** Paths that two dialects have: whoever is asked for by listener, prefix or header answers. */
 const CONTESTED = /^\/api\/(?:config|metrics)\/?$/;
 
 /** The dialect that answers for a path: its owner; but who asked for another gets that where the path is nobody's or contested. */
-export function speakerOf(path: string, asked: DialectId | null): DialectId {
-  const owner = ownedBy(path);
+export function speakerOf(path: string, asked: DialectId | null, method = 'GET'): DialectId {
+  const owner = method === 'PUT' && LLAMACTL_PUT.test(path) ? 'llamactl' : ownedBy(path);
   if (asked !== null && (owner === null || CONTESTED.test(path))) return asked;
   return owner ?? 'openai';
 }

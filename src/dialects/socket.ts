@@ -7,6 +7,8 @@ import { arrivalOf, type SocketServer } from './arrival.ts';
 export interface Peer {
   /** False: it owes us too much already, and did not get this one. `backlogBytes`: how much that is, where it is less than usual. */
   send(text: string, backlogBytes?: number): boolean;
+  /** Bytes that it has not taken yet. */
+  readonly owedBytes: number;
   close(code: number, reason: string): void;
   /** Aborts when it has left. */
   readonly signal: AbortSignal;
@@ -70,6 +72,9 @@ const peerOf = (socket: RawSocket, signal: AbortSignal): Peer => ({
     if (signal.aborted || socket.getBufferedAmount() > backlogBytes) return false;
     // 0: dropped, -1: it waits in the buffer, which counts above.
     return socket.sendText(text) !== 0;
+  },
+  get owedBytes() {
+    return socket.getBufferedAmount();
   },
   close: (code, reason) => socket.close(code, reason),
 });

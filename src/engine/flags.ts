@@ -76,7 +76,7 @@ export function checkFlags(
     for (const [name, type] of cacheTypes) argv.push(`--${name}`, type);
   }
   const isPlanned = (name: string): boolean => plannedFlags.cacheType !== undefined && name.startsWith('cache-type-');
-  return { argv, planned: plannedFlags, touching: touching.filter((name) => !isPlanned(name)) };
+  return { argv: oneLoadMode(argv), planned: plannedFlags, touching: touching.filter((name) => !isPlanned(name)) };
 }
 
 function plannedValue(origin: FlagOrigin, name: string, value: FlagValue): number | null {
@@ -114,6 +114,15 @@ function modern(name: string, known: ReadonlySet<string>): string[] | null {
   if (!known.has('--load-mode') || known.has(`--${name}`)) return null;
   const mode = { mmap: 'mmap', 'no-mmap': 'none', mlock: 'mmap+mlock' }[name];
   return mode === undefined ? null : ['--load-mode', mode];
+}
+
+/** Of two modes the engine takes the last, and `mlock` together with `mmap` or without it is one mode. */
+function oneLoadMode(argv: readonly string[]): readonly string[] {
+  const isMode = (index: number): boolean => argv[index] === '--load-mode';
+  const modes = argv.filter((_, index) => isMode(index - 1));
+  if (modes.length !== 2 || !modes.includes('mmap+mlock')) return argv;
+  const mode = modes.includes('none') ? 'mlock' : 'mmap+mlock';
+  return [...argv.filter((_, index) => !isMode(index) && !isMode(index - 1)), '--load-mode', mode];
 }
 
 function spell(origin: FlagOrigin, names: readonly string[], known: ReadonlySet<string>): string {

@@ -11,7 +11,7 @@ const TAGS: readonly { readonly name: string; readonly description: string }[] =
   { name: 'OpenAI', description: 'OpenAI’s API and Anthropic’s messages, relayed to the model’s engine.' },
   { name: 'llama.cpp', description: 'llama-server’s own routes, relayed by model.' },
   { name: 'ClaraCore', description: 'ClaraCore’s API: downloads, configuration, system, events.' },
-  { name: 'llamactl', description: 'llamactl’s API: logging in.' },
+  { name: 'LlamaCtl', description: 'LlamaCtl’s API: instances by name, their logs and figures, logging in.' },
   { name: 'BeautyAI', description: 'BeautyAI’s API: a registry of models, chats with sessions, the system.' },
   { name: 'OBT', description: 'OBT’s API: sessions of tests, their progress and results, the machine.' },
   { name: 'Server', description: 'Health, metrics and what users of llama-swap expect.' },

@@ -37,6 +37,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   modelsFolder: example((here) => folderOf(here), '/models'),
   configuredModel: example((here) => configured(here)[0], 'my-model'),
   unlistedModelFile: example((here) => withoutEntry(here)?.path, '/models/new-model.gguf'),
+  instance: example((here) => best(here, isText)?.id, 'my-instance'),
+  createdInstance: example((here) => created(here), 'my-instance'),
+  newInstance: example((here) => freeName(here), 'my-instance'),
+  freePort: example(({ desks }) => desks?.instances.freePort(), 8101),
   // Half a megabyte, for tests of llama.cpp.
   downloadUrl: example(() => undefined, `${HUB}/ggml-org/models/resolve/main/tinyllamas/stories260K.gguf`),
   repository: example(() => undefined, 'ggml-org/gemma-3-1b-it-GGUF'),
@@ -94,6 +98,18 @@ const download = ({ desks }: Here, willDo: (job: DownloadJob) => boolean): Downl
 
 const session = ({ desks }: Here, willDo: (session: TestSession) => boolean): TestSession | undefined =>
   desks?.tests.list({ search: null, tags: [], offset: 0, limit: 200 }).items.find(willDo);
+/** An instance that may be taken away: one that was created, and does not run. */
+const created = ({ desks }: Here): string | undefined =>
+  desks?.instances.list().findLast(({ isOwnPort, status }) => isOwnPort && status === 'stopped')?.name;
+
+/** A name that nobody has. */
+function freeName({ models }: Here): string {
+  const known = new Set(models.map(({ id }) => id.toLowerCase()));
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? 'my-instance' : `my-instance-${count}`;
+    if (!known.has(name)) return name;
+  }
+}
 
 function folderOf(here: Here): string {
   const file = fileOf(here);

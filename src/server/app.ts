@@ -13,6 +13,7 @@ import { droverRoutes } from '../dialects/drover/routes.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
+import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
 import { obtRoutes } from '../dialects/obt/routes.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
@@ -64,7 +65,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     routes ??= app.routes.map(({ method, path }) => ({ method, path }));
     const fault = faultOfThrown(error, request, routes);
     const path = pathOf(request);
-    const speaker = speakerOf(path, arrivalOf(request)?.dialect ?? null);
+    const speaker = speakerOf(path, arrivalOf(request)?.dialect ?? null, request.method);
     if (fault.kind !== 'internal') return faultResponse(fault, path, speaker);
     // What broke is for the log; a caller gets no insides of ours.
     drover.log.as('server').error(fault.message, { path, stack: stackOf(error) });
@@ -91,6 +92,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     claraRoutes(app, drover, desks);
     authRoutes(app, desks);
     beautyaiRoutes(app, drover, desks);
+    llamactlRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
     obtRoutes(app, drover, desks);

@@ -10,8 +10,8 @@ import { packedEngine } from '../fixtures/github/packed-engine.ts';
 import { type FakeGithub, nightly, stable, startGithub } from '../fixtures/github/server.ts';
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
 import { eventually, type Line, startLine } from '../fixtures/restarts.ts';
+import { differences } from '../fixtures/shape.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
-import { differences } from './shape.ts';
 
 const LINES = readFileSync(join(import.meta.dir, 'curl-lines.txt'), 'utf8')
   .trim()

@@ -7,8 +7,8 @@ import { processFigures } from '../bench/measure.ts';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
 import { eventually } from '../fixtures/restarts.ts';
+import { differences } from '../fixtures/shape.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
-import { differences } from './shape.ts';
 
 const DOCUMENTED = JSON.parse(readFileSync(join(import.meta.dir, 'documented-events.json'), 'utf8')) as Record<
   string,

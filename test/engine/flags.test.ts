@@ -87,9 +87,10 @@ describe('what is let through', () => {
 
   test('an older build gets its spelling, an unknown option is named', () => {
     expect(checkFlags({ temp: 1 }, 'file', new Set(['--temperature'])).argv).toEqual(['--temperature', '1']);
-    expect(checkFlags({ mmap: false, mlock: true }, 'file', known).argv).toEqual([
-      '--load-mode',
-      'none',
+    expect(checkFlags({ mmap: false, mlock: true }, 'file', known).argv).toEqual(['--load-mode', 'mlock']);
+    expect(checkFlags({ mlock: true, seed: 1, mmap: true }, 'file', known).argv).toEqual([
+      '--seed',
+      '1',
       '--load-mode',
       'mmap+mlock',
     ]);

@@ -26,6 +26,13 @@ const echo = startEcho();
 afterAll(() => echo[Symbol.asyncDispose]());
 const core = new SmallCore([{ id: 'm', baseUrl: echo.baseUrl }]);
 
+/** What the routes that are asked here ask: what they answer is no matter. */
+const SMALL_DESKS = {
+  instances: { list: () => [] },
+  machine: { info: () => Promise.resolve({ platform: 'linux', arch: 'x64', builtAt: null }) },
+  effective: { change: () => Promise.resolve({ waiting: [], overruled: [], affected: [] }) },
+} as unknown as Partial<Desks>;
+
 interface Setup {
   readonly isLocked?: boolean;
   readonly settings?: Partial<RateSettings>;
@@ -67,7 +74,7 @@ function place({ isLocked = true, settings = {}, isCounted = true }: Setup = {})
     requiresKey: () => isLocked,
     identify: (presented, source) => access.callers.identify(presented, source),
     addressOf: () => here.address,
-    desks: { logins: access.logins, rates } as Partial<Desks> as Desks,
+    desks: { ...SMALL_DESKS, logins: access.logins, rates } as Partial<Desks> as Desks,
     ...(isCounted ? { limiter: new Limiter(rates) } : {}),
   });
   return here;
@@ -301,10 +308,12 @@ describe('what is counted', () => {
   });
 
   test('no route of another dialect is', () => {
-    const counted = PERMISSIONS.filter(({ method, path }) => rateOf(method, path) !== null).map(({ path }) => path);
+    const counted = PERMISSIONS.filter(({ method, path }) => rateOf(method, path) !== null).map(
+      ({ method, path }) => `${method} ${path}`,
+    );
     expect(
-      counted.filter((path) => !/^\/(?:api|v1)\//.test(path) || /^\/api\/(?:config|settings|server)/.test(path)),
-    ).toEqual([]);
+      counted.filter((row) => !/^\w+ \/(?:api|v1)\//.test(row) || /^\w+ \/api\/(?:config|settings|server)/.test(row)),
+    ).toEqual(['PUT /api/config']);
   });
 
   test.each([
@@ -321,7 +330,7 @@ describe('what is counted', () => {
         remaining: String(left),
         retryAfter: null,
       });
-      expect([404, 405]).toContain(answer.status);
+      expect([200, 404]).toContain(answer.status);
       expect(Number(answer.headers.get('x-ratelimit-reset'))).toBe(Math.ceil((here.clock + 60_000) / 1000));
     }
     const refused = await here.ask(method, path, headers);
@@ -354,7 +363,7 @@ describe('what is counted', () => {
     }
     expect([...statuses]).toEqual([401]);
     expect((await here.ask('GET', '/api/instances')).status).toBe(429);
-    expect((await here.ask('GET', '/api/instances', { 'x-api-key': admin })).status).toBe(404);
+    expect((await here.ask('GET', '/api/instances', { 'x-api-key': admin })).status).toBe(200);
     here.address = '192.168.1.8';
     expect((await here.ask('GET', '/api/instances')).status).toBe(401);
   });
@@ -373,7 +382,7 @@ describe('what is counted', () => {
       here.address = address;
       for (let index = 0; index < 101; index += 1) {
         const answer = await here.ask('GET', '/api/system/info');
-        expect(told(answer)).toEqual({ status: 404, limit: '100', remaining: '100', retryAfter: null });
+        expect(told(answer)).toEqual({ status: 200, limit: '100', remaining: '100', retryAfter: null });
       }
     }
     here.address = '192.168.1.7';
@@ -402,7 +411,7 @@ describe('what is counted', () => {
     const headers = { 'x-api-key': admin };
     for (let index = 0; index < 150; index += 1) {
       const answer = await here.ask('GET', '/api/system/info', headers);
-      expect(told(answer)).toEqual({ status: 404, limit: null, remaining: null, retryAfter: null });
+      expect(told(answer)).toEqual({ status: 200, limit: null, remaining: null, retryAfter: null });
     }
     expect((await here.ask('PUT', '/api/config', headers)).status).not.toBe(429);
     expect((await here.ask('PUT', '/api/config', headers)).status).toBe(429);

@@ -81,7 +81,7 @@ export const EVENTS: Operation = {
   summary: 'All events, as they happen',
   description: [
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
-    'instance.changed, instance.progress, instance.verdict, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
+    'instance.changed, instance.progress, instance.verdict, instance.unwanted, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
   ].join(' '),
   parameters: [
     query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),

@@ -2,4 +2,4 @@
 import { describer } from '../described.ts';
 import { ErrorSchema } from './schema.ts';
 
-export const described = describer({ tag: 'llamactl', error: ErrorSchema });
+export const described = describer({ tag: 'LlamaCtl', error: ErrorSchema });

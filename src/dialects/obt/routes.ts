@@ -40,13 +40,13 @@ const sessionOfPath = (example: string): Parameter => ({
 });
 
 export function obtRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
-  const { machine } = desks;
+  const { machineFacts } = desks;
   sessionRoutes(app, drover, desks);
   app
     .get('/api/v1/models', () => shape.modelsToWire(drover.models()), {
       detail: described({ summary: 'Models that can be tested', answer: schema.ModelsSchema }),
     })
-    .get('/api/v1/hardware', async () => shape.hardwareToWire(await machine()), {
+    .get('/api/v1/hardware', async () => shape.hardwareToWire(await machineFacts()), {
       detail: described({
         summary: 'The machine',
         description: 'Every field is there; what nobody tells is "unknown" or 0.',
