@@ -14,6 +14,9 @@ export interface Permission {
 const rows = (access: Access, method: Method, paths: readonly string[]): Permission[] =>
   paths.map((path) => ({ access, method, path }));
 
+/** LlamaHome's names, in their two places. */
+const home = (...names: readonly string[]): string[] => names.flatMap((name) => [`/api/${name}`, `/v1/${name}`]);
+
 export const PERMISSIONS: readonly Permission[] = [
   // The shells of the pages hold no secrets; what they show is asked for with a key.
   ...rows('open', 'GET', ['/', '/health', '/ui', '/ui/*', '/favicon.ico']),
@@ -33,6 +36,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('chat', 'POST', ['/tokenize', '/detokenize', '/apply-template']),
   ...rows('chat', 'GET', ['/props', '/slots', '/lora-adapters']),
   ...rows('chat', 'ALL', ['/upstream/*']),
+  ...rows('chat', 'POST', home('process', 'process_prompt', 'stream')),
 
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),

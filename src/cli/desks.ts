@@ -12,7 +12,7 @@ import { expandHome } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
 import type { Store } from '../base/store.ts';
 import type { Environment, Paths } from '../config/paths.ts';
-import type { Settings } from '../config/schema.ts';
+import { defaultSettings, type Settings } from '../config/schema.ts';
 import { Advisor } from '../core/advisor.ts';
 import { Configuration } from '../core/configuration.ts';
 import { Conversation } from '../core/conversation.ts';
@@ -22,6 +22,7 @@ import type { EngineChoice } from '../core/engine-choice.ts';
 import { EngineDesk } from '../core/engine-desk.ts';
 import { Folders } from '../core/folders.ts';
 import { GeneratedEntries } from '../core/generated-entries.ts';
+import { HomeDesk } from '../core/home-desk.ts';
 import type { House } from '../core/house.ts';
 import type { ModelBook } from '../core/model-book.ts';
 import { ModelRegistrations } from '../core/model-registrations.ts';
@@ -133,6 +134,16 @@ export function makeDesks(options: DesksOptions): Desks {
     ...makeConversations(options, configuration),
     ...makeReports(options),
     ...makeBenchDesks(options),
+    home: new HomeDesk({
+      drover,
+      library,
+      book: options.modelBook,
+      configuration,
+      log,
+      owner: 'llamahome',
+      settings,
+      builtIn: defaultSettings(),
+    }),
   };
 }
 

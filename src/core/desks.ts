@@ -16,6 +16,7 @@ import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
 import type { Sessions } from './sessions.ts';
 import type { SystemReports } from './system-reports.ts';
+import type { HomeDesk } from './home-desk.ts';
 import type { SystemSettings } from './system-settings.ts';
 import type { TestSessions } from './test-sessions.ts';
 
@@ -39,4 +40,5 @@ export interface Desks {
   readonly tests: TestSessions;
   /** What the machine is; read once. */
   readonly machine: () => Promise<MachineFacts>;
+  readonly home: HomeDesk;
 }
