@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
-import { eventually } from '../fixtures/restarts.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 import { framesOf, post, readLine, slotsOf } from './asking.ts';
 
@@ -112,36 +111,27 @@ function asking(body: unknown, accept = '*/*'): RequestInit {
   };
 }
 
-test('who leaves a stream, or an answer that is awaited, takes the engine’s work along', async () => {
-  const isBusy = (): Promise<boolean> => slotsOf(drover, MODEL).then(({ is_processing }) => is_processing === true);
-  for (const path of ['/api/stream', '/api/process_prompt']) {
-    const left = new AbortController();
-    const asked = fetch(`${drover.url}${path}`, {
-      ...asking({ prompt: 'the water', max_tokens: 3000, stop: ['never ever'] }),
-      signal: left.signal,
-    });
-    if (path === '/api/stream') await readLine(await asked);
-    else asked.catch(() => undefined);
-    await until(isBusy);
-    left.abort();
-    await until(async () => !(await isBusy()));
-    await eventuallyIdle();
+test.each(['/api/stream', '/api/process_prompt'])('who leaves %s takes the engine’s work along', async (path) => {
+  const countOf = async (): Promise<number> => (await requests()).length;
+  const before = await countOf();
+  const left = new AbortController();
+  const asked = fetch(`${drover.url}${path}`, {
+    ...asking({ prompt: 'the water', max_tokens: 4000, stop: ['never ever'] }),
+    signal: left.signal,
+  });
+  if (path === '/api/stream') await readLine(await asked);
+  else {
+    asked.catch(() => undefined);
+    await until(async () => (await slotsOf(drover, MODEL)).is_processing === true);
   }
+  left.abort();
+  await until(async () => (await countOf()) > before);
+  expect((await requests()).at(-1)).toMatchObject({ status: 499 });
+  await until(async () => (await slotsOf(drover, MODEL)).is_processing === false);
 });
 
-const eventuallyIdle = async (): Promise<void> => {
-  let inFlight = -1;
-  const look = async (): Promise<void> => {
-    const { instances } = await drover.json<{ instances: { requestsInFlight: number }[] }>('/drover/instances');
-    inFlight = instances.reduce((sum, instance) => sum + instance.requestsInFlight, 0);
-  };
-  await look();
-  if (inFlight > 0)
-    await eventually(
-      () => (void look(), inFlight === 0),
-      () => `${inFlight} in flight`,
-    );
-};
+const requests = async (): Promise<readonly { readonly status: number }[]> =>
+  (await drover.json<{ requests: { status: number }[] }>('/drover/usage?limit=10000')).requests;
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 15_000;
