@@ -19,7 +19,7 @@ export const ACTIVE_NAME = 'llama3.3';
 export interface ActiveModelOptions {
   readonly drover: Pick<Drover, 'models' | 'model' | 'load' | 'stop' | 'reload' | 'rescan'>;
   readonly library: Pick<Library, 'resolve' | 'summary'>;
-  readonly book: Pick<ModelBook, 'get' | 'add' | 'remove'>;
+  readonly book: Pick<ModelBook, 'get' | 'add' | 'remove' | 'choice' | 'choose'>;
   /** Who is noted down as the owner of files that are registered here. */
   readonly owner: string;
   /** Chosen by configuration; null: nobody has. */
@@ -34,7 +34,8 @@ export interface LoadOptions {
 
 export class ActiveModel {
   readonly #options: ActiveModelOptions;
-  #active: string | null = null;
+  /** Undefined: not looked up yet. A restart keeps it. */
+  #chosen: string | null | undefined;
 
   constructor(options: ActiveModelOptions) {
     this.#options = options;
@@ -42,7 +43,8 @@ export class ActiveModel {
 
   /** Null: none was loaded here, or it is gone. */
   get id(): string | null {
-    return this.#active === null ? null : (this.#known(this.#active)?.id ?? null);
+    this.#chosen ??= this.#options.book.choice('active');
+    return this.#chosen === null ? null : (this.#known(this.#chosen)?.id ?? null);
   }
 
   /** The model of that name; null and the name of the active one: whichever is meant. Throws `not_found`. */
@@ -83,7 +85,7 @@ export class ActiveModel {
     const { id, isNew } = await this.#find(nameOrPath, options);
     try {
       const instance = await drover.load(id, { signal: options.signal });
-      this.#active = id;
+      this.#choose(id);
       return instance;
     } catch (thrown) {
       if (isNew) {
@@ -104,9 +106,14 @@ export class ActiveModel {
     if (wanted == null) {
       throw new Fault('not_found', 'No model is loaded.', { hint: 'Load one with load_model.' });
     }
-    if (this.#active === wanted.id) this.#active = null;
+    if (active === wanted.id) this.#choose(null);
     await drover.stop(wanted.id);
     return wanted.id;
+  }
+
+  #choose(id: string | null): void {
+    this.#chosen = id;
+    this.#options.book.choose('active', id);
   }
 
   #known(name: string): ModelView | null {
@@ -125,7 +132,7 @@ export class ActiveModel {
     if (nameOrPath.toLowerCase() === ACTIVE_NAME) return { id: this.meant(null).id, isNew: false };
     const path = normalize(expandHome(nameOrPath));
     if (!isAbsolute(path)) throw notFound(nameOrPath, nearNamesOf(this.#options.drover, nameOrPath));
-    const byPath = this.#known(path) ?? (await this.#rescanned(path));
+    const byPath = this.#known(path) ?? (await this.#rescanned(path)) ?? (await this.#sameFile(path));
     if (byPath !== null) return { id: byPath.id, isNew: false };
     if (!mayRegister) {
       throw new Fault('forbidden', 'This key may not load files that are no known models.', {
@@ -144,6 +151,18 @@ export class ActiveModel {
     if (!folders.some((folder) => path.startsWith(folder.path))) return null;
     await drover.rescan();
     return this.#known(path);
+  }
+
+  /** The model whose file this is by another path: registered as well, it would take that model's name away. */
+  async #sameFile(path: string): Promise<ModelView | null> {
+    const status = await stat(path).catch(() => null);
+    if (status === null || !status.isFile()) return null;
+    for (const view of this.#options.drover.models()) {
+      if (view.path === null) continue;
+      const own = await stat(view.path).catch(() => null);
+      if (own !== null && own.ino === status.ino && own.dev === status.dev && own.size === status.size) return view;
+    }
+    return null;
   }
 
   async #register(path: string): Promise<string> {

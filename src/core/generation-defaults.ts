@@ -136,7 +136,7 @@ export class GenerationDefaults {
       return await this.#options.configuration.set(this.#edits());
     } catch (thrown) {
       if (thrown instanceof Fault && thrown.kind === 'config_invalid') {
-        throw new Fault('internal', `The configuration was not saved: ${thrown.message}`, {
+        throw new Fault('not_writable', `The configuration was not saved: ${thrown.message}`, {
           cause: thrown,
           hint: thrown.hint,
           blame: 'machine',

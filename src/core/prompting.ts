@@ -2,7 +2,7 @@
 // caller stays. It must never go on past any of these.
 import { Fault, toFault } from '../base/fault.ts';
 import type { ActiveModel } from './active-model.ts';
-import type { Drover } from './drover.ts';
+import type { Drover, ModelView } from './drover.ts';
 import { type Generated, type GenerationPiece, type GenerationRequest, generating } from './generation.ts';
 import { choiceOf, type GenerationDefaults, type SamplingChoice } from './generation-defaults.ts';
 
@@ -44,7 +44,7 @@ export class Prompting {
 
   /**
    * Pieces as they come, then the whole. Faults: `not_found`; `timeout`; `unavailable` where the model could not be loaded;
-   * `unprocessable` where it cannot do that; `bad_request` where the engine refuses; `internal` where it fails.
+   * `unprocessable` where it cannot do that; `bad_request` where the engine refuses; `bad_gateway` where it fails.
    */
   async *pieces(prompt: Prompt, caller: AbortSignal): AsyncGenerator<GenerationPiece, PromptAnswer, void> {
     using deadline = new Deadline(caller, this.#options.defaults.system.llamahomeTimeout * 1000);
@@ -63,7 +63,9 @@ export class Prompting {
   ): Promise<{ readonly outcomes: readonly PromptOutcome[]; readonly tookMs: number }> {
     const began = performance.now();
     using deadline = new Deadline(caller, this.#options.defaults.system.llamahomeTimeout * 1000);
-    for (const model of new Set(prompts.map((prompt) => prompt.model))) this.#options.active.meant(model);
+    for (const model of new Set(prompts.map((prompt) => prompt.model))) {
+      requireSpeech(this.#options.active.meant(model));
+    }
     const outcomes: PromptOutcome[] = [];
     const left = prompts.entries();
     const work = async (): Promise<void> => {
@@ -84,6 +86,7 @@ export class Prompting {
     const began = performance.now();
     const { active, defaults } = this.#options;
     const model = active.meant(prompt.model);
+    requireSpeech(model);
     const request: GenerationRequest = {
       model: model.id,
       input: this.#hasTemplate(model.id) ? [{ role: 'user', content: prompt.text }] : prompt.text,
@@ -124,8 +127,16 @@ export class Prompting {
   }
 }
 
+function requireSpeech({ id, kind }: Pick<ModelView, 'id' | 'kind'>): void {
+  if (kind !== 'embedding' && kind !== 'reranker') return;
+  throw new Fault('unprocessable', `${id} is of kind ${kind}: it does not answer prompts.`, {
+    hint: 'Name a model that writes text.',
+    details: { model: id },
+  });
+}
+
 /** A model that does not come up, whatever the reason; what the caller did wrong stays that. */
-export function notLoaded(fault: Fault, kind: 'unavailable' | 'internal'): Fault {
+export function notLoaded(fault: Fault, kind: 'unavailable' | 'bad_gateway'): Fault {
   const { message, hint, details, blame } = fault;
   if (['not_found', 'forbidden', 'bad_request', 'cancelled', 'unavailable', 'rate_limited'].includes(fault.kind)) {
     return fault;
@@ -137,7 +148,6 @@ function engineFault(fault: Fault): Fault {
   const { message, hint, details, blame } = fault;
   if (fault.kind === 'not_supported')
     return new Fault('unprocessable', message, { hint, details, blame, cause: fault });
-  if (fault.kind === 'bad_gateway') return new Fault('internal', message, { hint, details, blame, cause: fault });
   return fault;
 }
 

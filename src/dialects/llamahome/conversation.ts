@@ -1,7 +1,7 @@
 // One WebSocket of LlamaHome's: the events as they happen, and prompts that are sent in, each answered piece by piece. It must
 // never go on generating for a peer who has left or does not read, nor close for a message that is wrong.
 import { mayDo } from '../../access/identity.ts';
-import { Fault, toFault } from '../../base/fault.ts';
+import { Fault } from '../../base/fault.ts';
 import { scanObject } from '../../base/json-scan.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { HomeDesk } from '../../core/home-desk.ts';
@@ -10,7 +10,7 @@ import { checked } from './body.ts';
 import type { LlamaHomeLimits } from './limits.ts';
 import { answerFrames } from './prompt-stream.ts';
 import { MessageBody, ProcessMessage } from './schema-socket.ts';
-import { errorBody, isoTime, toPrompt } from './shape.ts';
+import { isoTime, toPrompt } from './shape.ts';
 import { eventToWire } from './shape-events.ts';
 import { failToWire } from './stream.ts';
 
@@ -110,6 +110,6 @@ const say = (peer: Peer, type: string, id: Id, data: object): boolean =>
   peer.send(JSON.stringify({ type, timestamp: isoTime(Date.now()), ...(id === null ? {} : { id }), data }));
 
 function fail(peer: Peer, id: Id, thrown: unknown): void {
-  const { error } = thrown instanceof Fault ? errorBody(toFault(thrown)) : failToWire(thrown);
+  const { error } = failToWire(thrown);
   say(peer, 'error', id, error);
 }

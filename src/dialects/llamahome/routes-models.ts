@@ -78,7 +78,7 @@ async function load({ home }: ModelRoutes, request: Request): Promise<unknown> {
 
 /** A path that is refused is the caller's mistake, a model that does not come up is not. */
 const loadFault = (fault: Fault): Fault =>
-  fault.details.field === 'model_path' ? fault : notLoaded(fault, 'internal');
+  fault.details.field === 'model_path' ? fault : notLoaded(fault, 'bad_gateway');
 
 async function unload({ home }: ModelRoutes, request: Request): Promise<unknown> {
   await fieldsOf(request, home.bodyLimitMib);

@@ -28,6 +28,5 @@ export function doneToWire(answer: PromptAnswer) {
 /** What broke inside is for the log; a caller gets no insides of ours. */
 export function failToWire(thrown: unknown) {
   const fault = toFault(thrown);
-  const isOurs = thrown instanceof Fault;
-  return errorBody(isOurs ? fault : new Fault('internal', 'Something broke inside Drover.'));
+  return errorBody(fault.kind === 'internal' ? new Fault('internal', 'Something broke inside Drover.') : fault);
 }
