@@ -9,14 +9,28 @@ import { readBytes, requireJson } from '../intake.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const MIB = 1024 * 1024;
+const DRAINED_MIB = 64;
 
 /** A JSON object as a value, without what is null in it; an empty body is an empty object. Throws 400, 413 and 415. */
 export async function fieldsOf(request: Request, limitMib: number): Promise<Fields> {
-  const bytes = await readBytes(request, limitMib * MIB);
+  const bytes = await readBytes(request, limitMib * MIB).catch(async (thrown: unknown) => {
+    await drained(request);
+    throw thrown;
+  });
   if (bytes.byteLength === 0) return {};
   requireJson(request);
   scanObject(bytes, []);
   return withoutNulls(JSON.parse(new TextDecoder().decode(bytes)) as Fields);
+}
+
+/** A body that nobody reads keeps its connection, and with it the end of the server, waiting. */
+async function drained(request: Request): Promise<void> {
+  if (request.bodyUsed || request.body === null) return;
+  let left = DRAINED_MIB * MIB;
+  for await (const piece of request.body) {
+    left -= piece.byteLength;
+    if (left < 0) return;
+  }
 }
 
 /** A body of this shape. */
