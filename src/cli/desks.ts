@@ -114,6 +114,24 @@ export function makeDesks(options: DesksOptions): Desks {
     startedAt: drover.status().startedAt,
   });
   const hubToken = new HubToken(paths.hubToken, options.environment.HF_TOKEN?.trim() || null);
+  const home = new HomeDesk({
+    drover,
+    bus,
+    library,
+    book: options.modelBook,
+    configuration,
+    log,
+    logsFolder: paths.logs,
+    choice,
+    engines: options.engines,
+    engineTargets: () => drover.engineTargets(),
+    enginesFolder: paths.engines,
+    engineCacheFolder: options.engineCacheFolder,
+    dataFolder: paths.data,
+    owner: 'llamahome',
+    settings,
+    builtIn: defaultSettings(),
+  });
   return {
     configuration,
     folders,
@@ -130,28 +148,12 @@ export function makeDesks(options: DesksOptions): Desks {
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
     hubToken,
     logins: new Logins(options.users, options.tokens),
-    rates: new Rates({ settings }),
+    // What was changed by a request and not saved yet counts as well.
+    rates: new Rates({ settings: () => home.defaults.over(settings()) }),
+    home,
     ...makeConversations(options, configuration),
     ...makeReports(options),
     ...makeBenchDesks(options),
-    home: new HomeDesk({
-      drover,
-      bus,
-      library,
-      book: options.modelBook,
-      configuration,
-      log,
-      logsFolder: paths.logs,
-      choice,
-      engines: options.engines,
-      engineTargets: () => drover.engineTargets(),
-      enginesFolder: paths.engines,
-      engineCacheFolder: options.engineCacheFolder,
-      dataFolder: paths.data,
-      owner: 'llamahome',
-      settings,
-      builtIn: defaultSettings(),
-    }),
   };
 }
 

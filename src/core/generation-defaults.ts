@@ -85,6 +85,11 @@ export class GenerationDefaults {
     return this.#now().system;
   }
 
+  /** Settings with what was changed here and is not saved yet. */
+  over<S extends SystemValues>(settings: S): S {
+    return this.#working === null ? settings : { ...settings, ...this.#working.system };
+  }
+
   view(): GenerationView {
     const { held, system } = this.#now();
     return {

@@ -15,7 +15,6 @@ import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
 import { obtRoutes } from '../dialects/obt/routes.ts';
-import { StreamLimits } from '../dialects/llamahome/limits.ts';
 import { llamahomeRoutes } from '../dialects/llamahome/routes.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
 import { speakerOf } from '../dialects/resolve.ts';
@@ -96,9 +95,12 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
     obtRoutes(app, drover, desks);
-    const { home } = desks;
-    const limits = new StreamLimits(() => home.defaults.system.llamahomeStreams);
-    llamahomeRoutes(app, { drover, home, limits, silenceMs: options.silenceMs ?? 15_000 });
+    llamahomeRoutes(app, {
+      drover,
+      home: desks.home,
+      limits: desks.rates,
+      silenceMs: options.silenceMs ?? 15_000,
+    });
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }

@@ -2,13 +2,13 @@
 // what several at once do to each other. On the compiled executable, with an engine that does what it is told.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { framesOf, get, post, readLine } from './asking.ts';
-import { OBEDIENT, OTHER, openSetting, type Setting, TALKER, until } from './setting.ts';
+import { makeKey, OBEDIENT, OTHER, openSetting, type Setting, TALKER, until } from './setting.ts';
 
 let here: Setting;
 let hurried: Setting;
 beforeAll(async () => {
   [here, hurried] = await Promise.all([
-    openSetting(),
+    openSetting({ config: 'llamahomeRate: 0\n' }),
     openSetting({ config: 'llamahomeTimeout: 0.3\nllamahomeBodyLimit: 1\n' }),
   ]);
 }, 60_000);
@@ -139,8 +139,7 @@ describe('several', () => {
 describe('keys', () => {
   const keys: Record<string, string> = {};
   const add = async (name: string, scopes: string): Promise<void> => {
-    const { stdout } = await here.drover.cli('keys', 'add', name, '--scopes', scopes, '--json');
-    keys[name] = (JSON.parse(stdout) as { key: string }).key;
+    keys[name] = await makeKey(here, name, scopes);
   };
   const keyed = (name: string) => ({ 'x-api-key': keys[name] ?? '' });
   beforeAll(async () => {
@@ -226,4 +225,51 @@ describe('keys', () => {
     expect(whole.map(({ status }) => status)).toEqual(Array(10).fill(200));
     for (const answer of whole) expect((await framesOf(answer)).at(-1)).toMatchObject({ done: true });
   }, 30_000);
+});
+
+describe('what is counted', () => {
+  let counted: Setting;
+  let key = '';
+  const keyed = () => ({ 'x-api-key': key });
+  beforeAll(async () => {
+    counted = await openSetting({ names: [] });
+  }, 30_000);
+  afterAll(() => counted?.[Symbol.asyncDispose]());
+
+  test('who needs no key is not limited: neither prompts nor streams', async () => {
+    for (let count = 0; count < 65; count += 1) {
+      expect((await get(counted.drover, '/api/health_check')).status).toBe(200);
+    }
+    for (let count = 0; count < 6; count += 1) {
+      expect((await post(counted.drover, '/api/process', { prompts: ['x'], model: OBEDIENT })).status).toBe(200);
+    }
+  });
+
+  test('five batches a minute, while single prompts are answered', async () => {
+    key = await makeKey(counted, 'batches', 'admin');
+    const batch = () => post(counted.drover, '/v1/process', { prompts: ['x', 'y'], model: OBEDIENT }, keyed());
+    for (let count = 0; count < 5; count += 1) expect((await batch()).status).toBe(200);
+    const refused = await batch();
+    expect([refused.status, refused.json]).toMatchObject([
+      429,
+      { error: { code: 'rate_limit_exceeded', details: { retry_after: expect.any(Number), limit: 5 } } },
+    ]);
+    expect((await post(counted.drover, '/api/process', { prompt: 'x', model: OBEDIENT }, keyed())).status).toBe(200);
+    // What is refused for its shape is no batch.
+    expect((await post(counted.drover, '/v1/process', { prompts: [5] }, keyed())).status).toBe(422);
+  });
+
+  test('sixty requests a minute in all, whichever they are and in whichever place', async () => {
+    key = await makeKey(counted, 'sixty', 'admin');
+    for (let count = 0; count < 60; count += 1) {
+      const path = count % 2 === 0 ? '/api/health_check' : '/v1/get_config';
+      expect((await get(counted.drover, path, keyed())).status).toBe(200);
+    }
+    expect(await post(counted.drover, '/api/process_prompt', { prompt: 'x', model: OBEDIENT }, keyed())).toMatchObject({
+      status: 429,
+      json: { error: { code: 'rate_limit_exceeded', details: { retry_after: expect.any(Number) } } },
+    });
+    // Other dialects have no such limit.
+    expect((await get(counted.drover, '/v1/models', keyed())).status).toBe(200);
+  });
 });

@@ -1,5 +1,5 @@
 // Prompts as LlamaHome's document has them, on the compiled executable and the real engine: whole, several, piece by piece.
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
@@ -8,6 +8,7 @@ import { framesOf, post, readLine, slotsOf } from './asking.ts';
 
 const models = temporaryFolder('llamahome-prompts');
 let drover: RunningDrover;
+setDefaultTimeout(60_000);
 
 beforeAll(async () => {
   writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker', contextTokens: 4096, blockCount: 8 }));

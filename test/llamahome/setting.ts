@@ -1,9 +1,13 @@
 // A running server for tests of LlamaHome: two small models, one that is broken, one engine that does what it is told, and a
 // folder that nobody looks at.
+import { setDefaultTimeout } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, type StartOptions, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { tinyBert, tinyLlama } from '../fixtures/tiny-models.ts';
+
+// Engines take their time where several tests share a machine.
+setDefaultTimeout(60_000);
 
 export const TALKER = 'talker-f32';
 export const OTHER = 'other-f32';
@@ -75,6 +79,16 @@ export async function openSetting(options: SettingOptions = {}): Promise<Setting
       root[Symbol.dispose]();
     },
   };
+}
+
+/** A new key with these scopes, once the server knows it. */
+export async function makeKey({ drover }: Pick<Setting, 'drover'>, name: string, scopes: string): Promise<string> {
+  const { stdout } = await drover.cli('keys', 'add', name, '--scopes', scopes, '--json');
+  const { key } = JSON.parse(stdout) as { key: string };
+  const isKnown = async (): Promise<boolean> =>
+    (await drover.request('/drover/status', { headers: { 'x-api-key': key } })).status !== 401;
+  await until(isKnown, 'the key is not known');
+  return key;
 }
 
 export async function until(isSo: () => Promise<boolean> | boolean, why = 'it did not come to pass'): Promise<void> {

@@ -2,7 +2,7 @@
 // once, messages that are wrong, and a peer who leaves.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { post } from './asking.ts';
-import { OBEDIENT, openSetting, type Setting, TALKER, until } from './setting.ts';
+import { makeKey, OBEDIENT, openSetting, type Setting, TALKER, until } from './setting.ts';
 
 let here: Setting;
 beforeAll(async () => {
@@ -144,8 +144,7 @@ test.each(WRONG)('%s: an error, and the talk goes on', async (_, message, code) 
 test('a talk needs the scope, shows the log to admins only, and has ten places for streams', async () => {
   const keys = new Map<string, string>();
   for (const scope of ['chat', 'model_read', 'admin']) {
-    const { stdout } = await here.drover.cli('keys', 'add', scope, '--scopes', scope, '--json');
-    keys.set(scope, (JSON.parse(stdout) as { key: string }).key);
+    keys.set(scope, await makeKey(here, scope, scope));
   }
   await expect(talk()).rejects.toThrow('closed');
   await expect(talk(keys.get('model_read'))).rejects.toThrow('closed');

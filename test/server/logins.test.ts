@@ -288,6 +288,7 @@ describe('what is counted', () => {
     ['POST', '/api/config', null],
     ['POST', '/api/process', 'llamahomeRate'],
     ['POST', '/v1/process_prompt', 'llamahomeRate'],
+    ['GET', '/v1/ws', 'llamahomeRate'],
     ['GET', '/api/models', 'llamahomeRate'],
     ['GET', '/api/models/downloads', null],
     ['POST', '/api/shutdown', null],
@@ -303,7 +304,9 @@ describe('what is counted', () => {
   test('no route of another dialect is', () => {
     const counted = PERMISSIONS.filter(({ method, path }) => rateOf(method, path) !== null).map(({ path }) => path);
     expect(
-      counted.filter((path) => !/^\/(?:api|v1)\//.test(path) || /^\/api\/(?:config|settings|server)/.test(path)),
+      counted.filter(
+        (path) => !/^\/(?:api|v1)\//.test(path) || /^\/api\/(?:config|settings|server)(?:\/|$)/.test(path),
+      ),
     ).toEqual([]);
   });
 
