@@ -179,10 +179,13 @@ describe('keys', () => {
 
   test('ten streams at once, and not one more, until one ends', async () => {
     const key = keys.chatter ?? '';
+    // What nobody holds any more is collected, and its connection closed.
+    const held: Response[] = [];
     const open = async () => {
       const left = new AbortController();
       const answer = await here.drover.request('/api/stream', asking({ prompt: 'tick' }, { key, signal: left.signal }));
       expect(answer.status).toBe(200);
+      held.push(answer);
       await readLine(answer);
       return left;
     };
@@ -214,6 +217,7 @@ describe('keys', () => {
       return again !== null;
     });
     expect((await eleventh('/api/stream', {})).status).toBe(429);
+    expect(held.length).toBe(11);
     for (const stream of [...streams, again as AbortController | null]) stream?.abort();
     await until(async () => (await openCount(here, keys.admin)) <= 0);
     // One that fails before its first word gives its place back.

@@ -112,6 +112,13 @@ function asking(body: unknown, accept = '*/*'): RequestInit {
   };
 }
 
+test('the prefix of the dialect leads to the same routes', async () => {
+  const frames = await framesOf(
+    await drover.request('/dialect/llamahome/api/stream', asking({ prompt: 'a', max_tokens: 2 })),
+  );
+  expect(frames.at(-1)).toMatchObject({ done: true });
+});
+
 test.each(['/api/stream', '/api/process_prompt'])('who leaves %s takes the engine’s work along', async (path) => {
   const countOf = async (): Promise<number> => (await requests()).length;
   const before = await countOf();

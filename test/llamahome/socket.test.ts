@@ -161,8 +161,20 @@ test('a talk needs the scope, shows the log to admins only, and has ten places f
     id: 10,
     data: { code: 'rate_limit_exceeded', details: { retry_after: expect.any(Number) } },
   });
+  // A place that is given back is there for the next.
+  chatter.say({ type: 'cancel', id: 0 });
+  await chatter.heard(is('error', 0));
+  chatter.say({ type: 'process', prompt: 'x', model: OBEDIENT, id: 'next' });
+  await chatter.heard(is('done', 'next'));
   chatter.socket.close();
   admin.socket.close();
+});
+
+test('the prefix of the dialect leads there too', async () => {
+  const one = await talk(await makeKey(here, 'prefixed', 'chat'), '/dialect/llamahome/v1/ws');
+  one.say({ type: 'process', prompt: 'x', model: OBEDIENT, id: 1 });
+  expect((await one.heard(is('done', 1))).data).toMatchObject({ model: OBEDIENT });
+  one.socket.close();
 });
 
 test('nothing but /v1/ws is a talk of this kind', async () => {

@@ -7,7 +7,7 @@ import { isSpoken } from './shape.ts';
 import { chunkToWire, doneToWire, type Framing, failToWire, NDJSON, SSE } from './stream.ts';
 
 export interface PromptStreamOptions {
-  readonly prompting: Prompting;
+  readonly prompting: Pick<Prompting, 'pieces'>;
   readonly prompt: Prompt;
   readonly signal: AbortSignal;
   readonly framing: Framing;
@@ -25,7 +25,7 @@ export const headersFor = (framing: Framing): Readonly<Record<string, string>> =
 
 /** The frames of an answer as values, the last one its end. */
 export async function* answerFrames(
-  prompting: Prompting,
+  prompting: Pick<Prompting, 'pieces'>,
   prompt: Prompt,
   signal: AbortSignal,
 ): AsyncGenerator<object, void, void> {
@@ -51,10 +51,18 @@ export async function streamPrompt(options: PromptStreamOptions): Promise<Respon
   const { framing, place } = options;
   const left = new AbortController();
   const leave = (): void => left.abort(new DOMException('the reader left', 'AbortError'));
-  if (options.signal.aborted) leave();
   options.signal.addEventListener('abort', leave, { once: true });
-  left.signal.addEventListener('abort', () => place[Symbol.dispose](), { once: true });
   const source = answerFrames(options.prompting, options.prompt, left.signal);
+  left.signal.addEventListener(
+    'abort',
+    () => {
+      place[Symbol.dispose]();
+      // Between two pieces it would wait for ever for somebody to ask for the next, and hold the engine.
+      source.return().catch(() => undefined);
+    },
+    { once: true },
+  );
+  if (options.signal.aborted) leave();
   const first = source.next();
   try {
     await soon(first, options.silenceMs);

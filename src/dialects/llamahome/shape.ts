@@ -1,5 +1,5 @@
 // Between LlamaHome's wire and our words: errors, prompts and their answers. Its times are seconds and texts. Pure.
-import { type Fault, type FaultKind, statusOf } from '../../base/fault.ts';
+import { Fault, type FaultKind, statusOf } from '../../base/fault.ts';
 import type { GenerationPiece } from '../../core/generation.ts';
 import type { Prompt, PromptAnswer, PromptOutcome } from '../../core/prompting.ts';
 
@@ -21,6 +21,10 @@ export function errorBody(fault: Fault): WireError {
   const code = fault.kind === 'rate_limited' ? 'rate_limit_exceeded' : fault.kind;
   return { error: { code, message: fault.message, ...(Object.keys(details).length === 0 ? {} : { details }) } };
 }
+
+/** Where no log is between us and the caller: what broke inside is not told. */
+export const toldBody = (fault: Fault): WireError =>
+  errorBody(fault.kind === 'internal' ? new Fault('internal', 'Something broke inside Drover.') : fault);
 
 /** Its clients know 500 and 503 for what fails on our side; what a model cannot do is 422. */
 export function statusFor(kind: FaultKind): number {
@@ -98,7 +102,7 @@ export function batchToWire(outcomes: readonly PromptOutcome[], tookMs: number) 
   return {
     results: outcomes.map((outcome, index) => ({
       index,
-      ...('answer' in outcome ? processedToWire(outcome.answer) : errorBody(outcome.fault)),
+      ...('answer' in outcome ? processedToWire(outcome.answer) : toldBody(outcome.fault)),
     })),
     tokens_used: totals.reduce((sum, total) => (sum === null || total === null ? null : sum + total), 0),
     processing_time: secondsOf(tookMs),

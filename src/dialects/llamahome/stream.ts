@@ -1,8 +1,8 @@
 // LlamaHome's streams as frames: a line of JSON each, or a server-sent event where the caller asked for those. Pure.
-import { Fault, toFault } from '../../base/fault.ts';
+import { toFault } from '../../base/fault.ts';
 import { ndjsonText, sseText } from '../../base/frames.ts';
 import type { PromptAnswer } from '../../core/prompting.ts';
-import { errorBody, processedToWire } from './shape.ts';
+import { processedToWire, toldBody } from './shape.ts';
 
 /** How values become frames. */
 export interface Framing {
@@ -25,8 +25,4 @@ export function doneToWire(answer: PromptAnswer) {
   return { done: true, usage, model, finish_reason, processing_time };
 }
 
-/** What broke inside is for the log; a caller gets no insides of ours. */
-export function failToWire(thrown: unknown) {
-  const fault = toFault(thrown);
-  return errorBody(fault.kind === 'internal' ? new Fault('internal', 'Something broke inside Drover.') : fault);
-}
+export const failToWire = (thrown: unknown) => toldBody(toFault(thrown));
