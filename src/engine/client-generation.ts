@@ -97,6 +97,8 @@ async function post(target: GenerationTarget, path: string, body: Loose, signal:
       headers: { ...target.headers, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       redirect: 'manual',
+      // The engine closes a kept connection when it likes, which would fail the request that is just sent on it.
+      keepalive: false,
       // An HTTP_PROXY of the user's is not for loopback.
       proxy: false,
       // A kept connection may be one that the engine is about to close, and a request on it is lost (5 of 1500).
