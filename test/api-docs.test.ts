@@ -60,6 +60,10 @@ const LAST = [
   'DELETE /api/instances/{name}',
   'POST /api/instances/start-all',
   'POST /api/instances/stop-all',
+  'POST /api/reset_config',
+  'POST /api/clear_cache',
+  'POST /api/load_model',
+  'POST /api/unload_model',
   'POST /api/models/unload/{id}',
   'POST /api/models/unload',
   'POST /drover/models/stop',
@@ -73,7 +77,15 @@ const LAST = [
   'POST /api/server/restart/hard',
 ];
 /** Routes that are in no document: pages for people, and a method that is shown as two others. */
-const HIDDEN = ['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/'];
+const HIDDEN = [
+  ...['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/'],
+  // LlamaHome's own names in their second place.
+  ...['process', 'process_prompt', 'stream', 'load_model', 'unload_model', 'configure_model', 'save_config'].map(
+    (name) => `POST /v1/${name}`,
+  ),
+  ...['reset_config', 'clear_cache', 'shutdown'].map((name) => `POST /v1/${name}`),
+  ...['get_config', 'health_check', 'logs', 'diagnostics'].map((name) => `GET /v1/${name}`),
+].sort();
 
 const WAIT_MS = 30_000;
 const AUDIO_PROGRAM = join(import.meta.dir, 'fixtures', 'audio-server.ts');
@@ -341,12 +353,17 @@ async function asItStandsNow({ name }: Operation): Promise<Operation> {
   return found;
 }
 
+/** What ends the server is tried when there is nothing left to ask. */
+const END = 'POST /api/shutdown';
+
 describe('every example runs as it stands, and is answered as documented', () => {
-  const cases = inOrder.flatMap((operation) => {
-    const body = bodyOf(operation);
-    const examples = body === null ? [['', undefined] as const] : examplesOf(body.media);
-    return examples.map(([name, value]) => [`${operation.name} ${name}`.trim(), operation, value] as const);
-  });
+  const cases = inOrder
+    .filter(({ name }) => name !== END)
+    .flatMap((operation) => {
+      const body = bodyOf(operation);
+      const examples = body === null ? [['', undefined] as const] : examplesOf(body.media);
+      return examples.map(([name, value]) => [`${operation.name} ${name}`.trim(), operation, value] as const);
+    });
   test.each(cases)('%s', async (_, described, shown) => {
     const isLast = LAST.includes(described.name);
     const operation = isLast ? await asItStandsNow(described) : described;
@@ -374,4 +391,11 @@ describe('what else an operation may answer, it answers where it is asked to', (
     expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, type]);
     expect(await answerProblems(document, operation, answer, true)).toEqual([]);
   });
+});
+
+test('the end', async () => {
+  const operation = operations.find(({ name }) => name === END);
+  if (operation === undefined) throw new Error(`${END} is not described`);
+  const answer = await send(requestOf(operation, undefined, recording));
+  expect([answer.status, await answerProblems(document, operation, answer, true)]).toEqual([200, []]);
 });

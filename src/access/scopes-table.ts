@@ -14,6 +14,9 @@ export interface Permission {
 const rows = (access: Access, method: Method, paths: readonly string[]): Permission[] =>
   paths.map((path) => ({ access, method, path }));
 
+/** LlamaHome's names, in their two places. */
+const home = (...names: readonly string[]): string[] => names.flatMap((name) => [`/api/${name}`, `/v1/${name}`]);
+
 export const PERMISSIONS: readonly Permission[] = [
   // The shells of the pages hold no secrets; what they show is asked for with a key.
   ...rows('open', 'GET', ['/', '/health', '/ui', '/ui/*', '/favicon.ico']),
@@ -33,15 +36,19 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('chat', 'POST', ['/tokenize', '/detokenize', '/apply-template']),
   ...rows('chat', 'GET', ['/props', '/slots', '/lora-adapters']),
   ...rows('chat', 'ALL', ['/upstream/*']),
+  ...rows('chat', 'POST', home('process', 'process_prompt', 'stream')),
+  ...rows('chat', 'GET', ['/v1/ws']),
 
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
   ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit']),
   ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts', '/drover/downloads']),
+  ...rows('model_read', 'GET', ['/api/models']),
   ...rows('model_read', 'GET', ['/drover/offer', '/drover/search']),
   ...rows('model_read', 'GET', ['/api/models/downloads', '/api/models/downloads/:id']),
   ...rows('model_read', 'GET', ['/api/models/download-destinations']),
   ...rows('model_load', 'GET', ['/unload']),
+  ...rows('model_load', 'POST', home('load_model', 'unload_model')),
   ...rows('model_load', 'POST', ['/unload', '/api/models/unload', '/api/models/unload/*']),
   ...rows('model_load', 'POST', ['/drover/models/load', '/drover/models/stop', '/drover/models/pin']),
   ...rows('model_write', 'POST', ['/drover/rescan', '/api/models/download', '/api/models/download/cancel']),
@@ -86,10 +93,14 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('instance_control', 'POST', ['/api/instances/start-all', '/api/instances/stop-all']),
   ...rows('instance_control', 'POST', ['/api/instances/:name/start', '/api/instances/:name/stop']),
   ...rows('instance_control', 'POST', ['/api/instances/:name/restart']),
+  ...rows('system_status', 'GET', home('health_check', 'diagnostics')),
+  ...rows('cache_clear', 'POST', home('clear_cache')),
 
   // The configuration. To validate a text changes nothing, whatever the method.
   ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
   ...rows('config_read', 'POST', ['/api/config/validate']),
+  ...rows('config_read', 'GET', home('get_config')),
+  ...rows('config_write', 'POST', home('configure_model', 'save_config', 'reset_config')),
   ...rows('config_read', 'GET', ['/api/settings/system', '/api/settings/hf-api-key', '/api/setup/progress']),
   ...rows('config_write', 'POST', ['/drover/reload', '/drover/generate', '/api/settings/hf-api-key', '/api/config']),
   ...rows('config_write', 'POST', ['/api/config/scan-folder', '/api/config/add-model', '/api/config/append-model']),
@@ -107,6 +118,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('benchmark', 'DELETE', ['/api/v1/test-sessions/:id']),
   ...rows('benchmark', 'POST', ['/drover/bench', '/inference/benchmark']),
   ...rows('benchmark', 'GET', ['/drover/bench/:id', '/inference/benchmark/:id']),
+  ...rows('shutdown', 'POST', home('shutdown')),
 
   // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
   ...rows('admin', 'POST', [
@@ -117,4 +129,5 @@ export const PERMISSIONS: readonly Permission[] = [
   ]),
   ...rows('admin', 'POST', ['/api/binary/update', '/api/binary/update/force']),
   ...rows('admin', 'GET', ['/drover/logs', '/drover/events', '/logs', '/logs/stream', '/logs/stream/*']),
+  ...rows('admin', 'GET', home('logs')),
 ];

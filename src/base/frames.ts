@@ -43,10 +43,14 @@ export function frameStream(
   options: FrameStreamOptions,
 ): ReadableStream<Uint8Array> {
   const left = new AbortController();
-  const leave = (): void => left.abort(new DOMException('the reader left', 'AbortError'));
+  const source = frames(left.signal);
+  const leave = (): void => {
+    left.abort(new DOMException('the reader left', 'AbortError'));
+    // Where nobody asks for the next frame any more, it would wait for ever with what it holds.
+    source.return().catch(() => undefined);
+  };
   if (options.signal.aborted) leave();
   else options.signal.addEventListener('abort', leave, { once: true });
-  const source = frames(left.signal);
   let timer: ReturnType<typeof setInterval> | null = null;
   const finish = (): void => {
     if (timer !== null) clearInterval(timer);

@@ -12,7 +12,7 @@ import { expandHome } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
 import type { Store } from '../base/store.ts';
 import type { Environment, Paths } from '../config/paths.ts';
-import type { Settings } from '../config/schema.ts';
+import { defaultSettings, type Settings } from '../config/schema.ts';
 import { Advisor } from '../core/advisor.ts';
 import { Configuration } from '../core/configuration.ts';
 import { Conversation } from '../core/conversation.ts';
@@ -23,6 +23,7 @@ import type { EngineChoice } from '../core/engine-choice.ts';
 import { EngineDesk } from '../core/engine-desk.ts';
 import { Folders } from '../core/folders.ts';
 import { GeneratedEntries } from '../core/generated-entries.ts';
+import { HomeDesk } from '../core/home-desk.ts';
 import type { House } from '../core/house.ts';
 import { InstanceDesk } from '../core/instance-desk.ts';
 import { MachineDesk } from '../core/machine-desk.ts';
@@ -123,6 +124,24 @@ export function makeDesks(options: DesksOptions): Desks {
     startedAt: drover.status().startedAt,
   });
   const hubToken = new HubToken(paths.hubToken, options.environment.HF_TOKEN?.trim() || null);
+  const home = new HomeDesk({
+    drover,
+    bus,
+    library,
+    book: options.modelBook,
+    configuration,
+    log,
+    logsFolder: paths.logs,
+    choice,
+    engines: options.engines,
+    engineTargets: () => drover.engineTargets(),
+    enginesFolder: paths.engines,
+    engineCacheFolder: options.engineCacheFolder,
+    dataFolder: paths.data,
+    owner: 'llamahome',
+    settings,
+    builtIn: defaultSettings(),
+  });
   return {
     configuration,
     folders,
@@ -139,7 +158,9 @@ export function makeDesks(options: DesksOptions): Desks {
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
     hubToken,
     logins: new Logins(options.users, options.tokens),
-    rates: new Rates({ settings }),
+    // What was changed by a request and not saved yet counts as well.
+    rates: new Rates({ settings: () => home.defaults.over(settings()) }),
+    home,
     ...makeConversations(options, configuration),
     ...makeReports(options),
     ...makeBenchDesks(options),

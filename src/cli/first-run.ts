@@ -1,12 +1,12 @@
 // What a person sees first: the plan (hardware, engine, models, address), one question, and where to go.
 import { confirm, isCancel } from '@clack/prompts';
 import { Fault } from '../base/fault.ts';
+import { hardwareLines } from '../core/findings.ts';
 import type { Backend } from '../engine/build.ts';
 import { readPointer } from '../engine/installed.ts';
-import type { Snapshot } from '../hardware/probe.ts';
 import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
-import { bold, bytesText, dim, isInteractive, progressLine, tell } from './terminal.ts';
+import { bold, dim, isInteractive, progressLine, tell } from './terminal.ts';
 
 /** True when no engine is there yet and none was given. */
 export const isFirstRun = (call: Call): boolean =>
@@ -86,19 +86,4 @@ const usableModels = (core: OpenedCore) => core.drover.models().filter((model) =
 function isProbeOnly(core: OpenedCore): boolean {
   const usable = usableModels(core);
   return usable.length === 1 && usable[0]?.id === 'drover-probe';
-}
-
-export function hardwareLines(snapshot: Snapshot): string[] {
-  const { cpu, memory, gpus } = snapshot;
-  const lines = [
-    `  processor ${cpu.name ?? 'unknown'}, ${cpu.usableThreads} threads`,
-    `  memory    ${bytesText(memory.availableBytes)} free of ${bytesText(memory.totalBytes)}`,
-  ];
-  for (const gpu of gpus) {
-    lines.push(
-      `  GPU       ${gpu.name}, ${bytesText(gpu.freeBytes)} free of ${bytesText(gpu.totalBytes)}${gpu.isUnified === true ? ' (shared with the processor)' : ''}`,
-    );
-  }
-  if (gpus.length === 0) lines.push('  GPU       none found');
-  return lines;
 }

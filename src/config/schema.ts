@@ -70,6 +70,22 @@ export const ModelEntrySchema = Type.Object(
 );
 export type ModelEntry = Readonly<Static<typeof ModelEntrySchema>>;
 
+/** What requests leave out; what is absent here is the built-in default. */
+const SamplingDefaultsSchema = Type.Object({
+  temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
+  maxTokens: Type.Optional(count(1, 1_000_000)),
+  topP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  frequencyPenalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+  presencePenalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+});
+
+/** For all models, and for single ones above that. */
+export const GenerationDefaultsSchema = Type.Object({
+  ...SamplingDefaultsSchema.properties,
+  model: Type.Optional(text),
+  models: Type.Optional(Type.Record(Type.String(), SamplingDefaultsSchema)),
+});
+
 export const GroupEntrySchema = Type.Object(
   {
     swap: Type.Optional(Type.Boolean()),
@@ -219,6 +235,15 @@ export const SETTINGS = {
     null,
     'LlamaHome streams of one caller at once (0: no limit)',
   ),
+  llamahomeTimeout: setting(
+    Type.Number({ minimum: 0.001, maximum: 2_000_000 }),
+    300,
+    'DROVER_LLAMAHOME_TIMEOUT',
+    null,
+    'seconds that a LlamaHome request may take',
+  ),
+  llamahomeBodyLimit: setting(count(1, 256), 10, 'DROVER_LLAMAHOME_BODY_LIMIT', null, 'MiB that its body may have'),
+  llamahomeDefaults: setting(GenerationDefaultsSchema, {}, null, null, 'what LlamaHome requests leave out'),
   downloadLimit: setting(count(1, 64), 2, 'DROVER_DOWNLOAD_LIMIT', null, 'downloads that run at once'),
   downloadConnections: setting(count(1, 32), 4, 'DROVER_DOWNLOAD_CONNECTIONS', null, 'connections of one download'),
   hfEndpoint: setting(text, 'https://huggingface.co', 'HF_ENDPOINT', null, 'Hugging Face, or a mirror of it'),

@@ -11,6 +11,7 @@ import type { DownloadDesk } from './download-desk.ts';
 import type { EffectiveSettings } from './effective-settings.ts';
 import type { EngineDesk } from './engine-desk.ts';
 import type { Folders } from './folders.ts';
+import type { HomeDesk } from './home-desk.ts';
 import type { InstanceDesk } from './instance-desk.ts';
 import type { MachineDesk } from './machine-desk.ts';
 import type { MachineFacts } from './machine-facts.ts';
@@ -45,4 +46,5 @@ export interface Desks {
   readonly instances: InstanceDesk;
   readonly machine: MachineDesk;
   readonly effective: EffectiveSettings;
+  readonly home: HomeDesk;
 }

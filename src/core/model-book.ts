@@ -99,17 +99,25 @@ export class ModelBook {
 
   /** The model that is meant where a request names none; null: nobody has chosen one. */
   get defaultModel(): string | null {
-    return (
-      this.#store.database.query<{ name: string }, []>(`SELECT name FROM model_choice WHERE what = 'default'`).get()
-        ?.name ?? null
-    );
+    return this.choice('default');
   }
 
   /** Null: none any more. */
   setDefault(name: string | null): void {
+    this.choose('default', name);
+  }
+
+  /** `active`: the one that was loaded last, in an API that knows one at a time. */
+  choice(what: 'default' | 'active'): string | null {
     const { database } = this.#store;
-    if (name === null) database.query(`DELETE FROM model_choice WHERE what = 'default'`).run();
-    else database.query(`INSERT OR REPLACE INTO model_choice VALUES ('default', ?)`).run(name);
+    const query = database.query<{ name: string }, [string]>('SELECT name FROM model_choice WHERE what = ?');
+    return query.get(what)?.name ?? null;
+  }
+
+  choose(what: 'default' | 'active', name: string | null): void {
+    const { database } = this.#store;
+    if (name === null) database.query('DELETE FROM model_choice WHERE what = ?').run(what);
+    else database.query('INSERT OR REPLACE INTO model_choice VALUES (?, ?)').run(what, name);
   }
 
   /**

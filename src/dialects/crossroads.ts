@@ -7,7 +7,7 @@ import { errorBody as claraError, statusFor as claraStatus } from './clara/shape
 import { errorBody as droverError } from './drover/shape.ts';
 import { pathOf } from './intake.ts';
 import { errorBody as llamactlError, statusFor as llamactlStatus } from './llamactl/shape.ts';
-import { errorBody as llamahomeError } from './llamahome/shape.ts';
+import { errorBody as llamahomeError, statusFor as llamahomeStatus } from './llamahome/shape.ts';
 import { errorBody as obtError } from './obt/shape.ts';
 import { errorBody as openaiError } from './openai/shape.ts';
 import { type DialectId, ownerOf } from './resolve.ts';
@@ -35,8 +35,8 @@ const ENVELOPES: Readonly<Record<DialectId, (fault: Fault, path: string) => Enve
   openai: (fault, path) => ({ status: statusOf(fault.kind), body: openaiError(fault, path) }),
   clara: (fault) => ({ status: claraStatus(fault.kind), body: claraError(fault) }),
   llamactl: (fault) => ({ status: llamactlStatus(fault.kind), body: llamactlError(fault) }),
-  llamahome: (fault) => ({ status: statusOf(fault.kind), body: llamahomeError(fault) }),
   beautyai: (fault) => ({ status: beautyaiStatus(fault), body: beautyaiError(fault, Date.now()) }),
+  llamahome: (fault) => ({ status: llamahomeStatus(fault.kind), body: llamahomeError(fault) }),
   obt: (fault) => ({ status: statusOf(fault.kind), body: obtError(fault) }),
   drover: (fault) => ({ status: statusOf(fault.kind), body: droverError(fault) }),
 };

@@ -84,6 +84,12 @@ export class EngineClient {
     });
   }
 
+  /** Forgets what a slot remembers; resolves with the number of tokens. Most are started so that it is `not_supported`. */
+  async eraseSlot(id: number, signal?: AbortSignal): Promise<number> {
+    const answer = record(parse(await this.#ask(`/slots/${id}?action=erase`, {}, signal)));
+    return countOf(answer.n_erased) ?? 0;
+  }
+
   /** Prometheus text; a build started without `--metrics` answers `not_supported`. */
   async metrics(signal?: AbortSignal): Promise<string> {
     return this.#ask('/metrics', null, signal);

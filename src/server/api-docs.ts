@@ -14,6 +14,7 @@ const TAGS: readonly { readonly name: string; readonly description: string }[] =
   { name: 'LlamaCtl', description: 'LlamaCtl’s API: instances by name, their logs and figures, logging in.' },
   { name: 'BeautyAI', description: 'BeautyAI’s API: a registry of models, chats with sessions, the system.' },
   { name: 'OBT', description: 'OBT’s API: sessions of tests, their progress and results, the machine.' },
+  { name: 'LlamaHome', description: 'LlamaHome’s API: prompts, one active model, its defaults, logs, diagnostics.' },
   { name: 'Server', description: 'Health, metrics and what users of llama-swap expect.' },
   { name: 'Drover', description: 'Our own API, in bytes, milliseconds and epoch milliseconds.' },
 ];

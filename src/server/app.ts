@@ -15,6 +15,7 @@ import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
+import { llamahomeRoutes } from '../dialects/llamahome/routes.ts';
 import { obtRoutes } from '../dialects/obt/routes.ts';
 import { openaiRoutes } from '../dialects/openai/routes.ts';
 import { speakerOf } from '../dialects/resolve.ts';
@@ -96,6 +97,12 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
     obtRoutes(app, drover, desks);
+    llamahomeRoutes(app, {
+      drover,
+      home: desks.home,
+      limits: desks.rates,
+      silenceMs: options.silenceMs ?? 15_000,
+    });
   }
   return app.wrap(guarded(guard, failure, options.readyWhen ?? null, diversion));
 }

@@ -27,7 +27,7 @@ const EXACT: ReadonlyMap<string, RatesByMethod> = new Map([
   // Its other methods are also ClaraCore's.
   ...rows(['/api/config'], { PUT: 'llamactlHeavyRate' }),
   ...rows(['/api/auth/login'], { POST: 'llamactlLoginRate', any: 'llamactlRate' }),
-  ...rows(LLAMAHOME, { any: 'llamahomeRate' }),
+  ...rows([...LLAMAHOME, '/v1/ws'], { any: 'llamahomeRate' }),
   ...rows(['/api/models'], { GET: 'llamahomeRate', HEAD: 'llamahomeRate' }),
 ]);
 const STARTING = /^\/api\/instances\/[^/]+\/(?:start|restart)$/;

@@ -62,3 +62,21 @@ test('a silent source is kept alive', async () => {
   }
   expect(text.replaceAll('.', '')).toBe('end');
 });
+
+test('a source that waits between two frames is ended when its signal aborts, though nobody reads on', async () => {
+  const left = new AbortController();
+  const ended = new Latch();
+  frameStream(
+    async function* () {
+      try {
+        for (;;) yield 'frame';
+      } finally {
+        ended.open();
+      }
+    },
+    { signal: left.signal, heartbeat: null, onError: () => null },
+  );
+  await Promise.resolve();
+  left.abort();
+  await ended.promise;
+});

@@ -295,6 +295,7 @@ describe('what is counted', () => {
     ['POST', '/api/config', null],
     ['POST', '/api/process', 'llamahomeRate'],
     ['POST', '/v1/process_prompt', 'llamahomeRate'],
+    ['GET', '/v1/ws', 'llamahomeRate'],
     ['GET', '/api/models', 'llamahomeRate'],
     ['GET', '/api/models/downloads', null],
     ['POST', '/api/shutdown', null],
@@ -312,7 +313,9 @@ describe('what is counted', () => {
       ({ method, path }) => `${method} ${path}`,
     );
     expect(
-      counted.filter((row) => !/^\w+ \/(?:api|v1)\//.test(row) || /^\w+ \/api\/(?:config|settings|server)/.test(row)),
+      counted.filter(
+        (row) => !/^\w+ \/(?:api|v1)\//.test(row) || /^\w+ \/api\/(?:config|settings|server)(?:\/|$)/.test(row),
+      ),
     ).toEqual(['PUT /api/config']);
   });
 

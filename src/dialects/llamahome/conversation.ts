@@ -1,0 +1,115 @@
+// One WebSocket of LlamaHome's: the events as they happen, and prompts that are sent in, each answered piece by piece. It must
+// never go on generating for a peer who has left or does not read, nor close for a message that is wrong.
+import { mayDo } from '../../access/identity.ts';
+import { Fault } from '../../base/fault.ts';
+import { scanObject } from '../../base/json-scan.ts';
+import type { Drover } from '../../core/drover.ts';
+import type { HomeDesk } from '../../core/home-desk.ts';
+import type { Peer, SocketHandlers } from '../socket.ts';
+import { checked } from './body.ts';
+import type { LlamaHomeLimits } from './limits.ts';
+import { answerFrames } from './prompt-stream.ts';
+import { MessageBody, ProcessMessage } from './schema-socket.ts';
+import { isoTime, toPrompt } from './shape.ts';
+import { eventToWire } from './shape-events.ts';
+import { failToWire } from './stream.ts';
+
+export interface ConversationOptions {
+  readonly drover: Drover;
+  readonly home: HomeDesk;
+  readonly limits: LlamaHomeLimits;
+  readonly request: Request;
+}
+
+type Id = string | number | null;
+
+export class Conversation implements SocketHandlers {
+  readonly #options: ConversationOptions;
+  /** What runs, by the peer's own name for it. */
+  readonly #running = new Map<Id | symbol, AbortController>();
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+  }
+
+  open(peer: Peer): void {
+    const { drover, request } = this.#options;
+    const isAdmin = mayDo(request, 'admin');
+    const unsubscribe = drover.bus.subscribe((told) => {
+      const event = eventToWire(told, isAdmin);
+      if (event !== null) peer.send(JSON.stringify(event));
+      if (told.event.type === 'server.stopping') peer.close(1001, 'The server is stopping.');
+    });
+    peer.signal.addEventListener('abort', unsubscribe, { once: true });
+  }
+
+  message(peer: Peer, text: string): void {
+    let id: Id = null;
+    try {
+      const fields = fieldsOf(text, this.#options.home.bodyLimitMib);
+      id = typeof fields.id === 'string' || typeof fields.id === 'number' ? fields.id : null;
+      const { type } = checked(MessageBody, fields);
+      if (type === 'ping') say(peer, 'pong', id, {});
+      else if (type === 'cancel') this.#cancel(id);
+      else this.#process(peer, id, fields);
+    } catch (thrown) {
+      fail(peer, id, thrown);
+    }
+  }
+
+  /** Throws `not_found` where nothing of that name runs. */
+  #cancel(id: Id): void {
+    const running = this.#running.get(id);
+    if (running === undefined) throw new Fault('not_found', 'Nothing of that id runs.', { details: { field: 'id' } });
+    running.abort(new Fault('cancelled', 'It was cancelled.'));
+  }
+
+  #process(peer: Peer, id: Id, fields: Readonly<Record<string, unknown>>): void {
+    const { limits, request } = this.#options;
+    const body = checked(ProcessMessage, fields);
+    if (id !== null && this.#running.has(id)) {
+      throw new Fault('unprocessable', `"${id}" runs already.`, { details: { field: 'id' } });
+    }
+    limits.require('llamahomeRate', request);
+    const place = limits.holdStream(request);
+    const left = new AbortController();
+    const key = id ?? Symbol('unnamed');
+    this.#running.set(key, left);
+    void this.#run(peer, id, toPrompt(body.prompt, body), left).finally(() => {
+      this.#running.delete(key);
+      place[Symbol.dispose]();
+    });
+  }
+
+  async #run(peer: Peer, id: Id, prompt: ReturnType<typeof toPrompt>, left: AbortController): Promise<void> {
+    const signal = AbortSignal.any([peer.signal, left.signal]);
+    try {
+      for await (const frame of answerFrames(this.#options.home.prompting, prompt, signal)) {
+        const { done, ...data } = frame as { readonly done?: true };
+        if (say(peer, done === true ? 'done' : 'chunk', id, data)) continue;
+        left.abort(new Fault('cancelled', 'The pieces were not read.'));
+        throw left.signal.reason;
+      }
+    } catch (thrown) {
+      fail(peer, id, thrown);
+    }
+  }
+}
+
+const MIB = 1024 * 1024;
+
+function fieldsOf(text: string, limitMib: number): Readonly<Record<string, unknown>> {
+  if (Buffer.byteLength(text) > limitMib * MIB) {
+    throw new Fault('too_large', `The message is larger than ${limitMib} MiB.`);
+  }
+  scanObject(new TextEncoder().encode(text), []);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+const say = (peer: Peer, type: string, id: Id, data: object): boolean =>
+  peer.send(JSON.stringify({ type, timestamp: isoTime(Date.now()), ...(id === null ? {} : { id }), data }));
+
+function fail(peer: Peer, id: Id, thrown: unknown): void {
+  const { error } = failToWire(thrown);
+  say(peer, 'error', id, error);
+}
