@@ -114,9 +114,9 @@ describe('several', () => {
   test('many are answered by a real engine, and two callers at once by two', async () => {
     const prompts = Array.from({ length: 9 }, (_, index) => `the water ${index}`);
     const [many, talker, other] = await Promise.all([
-      post(here.drover, '/api/process', { prompts, model: TALKER, max_tokens: 3 }),
-      post(here.drover, '/api/process_prompt', { prompt: 'a', model: TALKER, max_tokens: 3 }),
-      post(here.drover, '/api/process_prompt', { prompt: 'b', model: OTHER, max_tokens: 3 }),
+      post(here.drover, '/api/process', { prompts, model: TALKER, max_tokens: 3, temperature: 0 }),
+      post(here.drover, '/api/process_prompt', { prompt: 'a', model: TALKER, max_tokens: 3, temperature: 0 }),
+      post(here.drover, '/api/process_prompt', { prompt: 'b', model: OTHER, max_tokens: 3, temperature: 0 }),
     ]);
     expect([many.status, talker.status, other.status]).toEqual([200, 200, 200]);
     const { results } = many.json as { results: { usage: object; error?: object }[] };

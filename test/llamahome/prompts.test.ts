@@ -22,7 +22,7 @@ afterAll(async () => {
 const MODEL = 'talker-f32';
 
 test.each(['/api/process_prompt', '/v1/process_prompt'])('%s: the documented answer', async (path) => {
-  const answer = await post(drover, path, { prompt: 'What is water?', max_tokens: 8 });
+  const answer = await post(drover, path, { prompt: 'What is water?', max_tokens: 8, temperature: 0 });
   expect(answer.status).toBe(200);
   expect(Object.keys(answer.json as object)).toEqual(['response', 'tokens_used', 'processing_time', 'model_used']);
   expect(answer.json).toEqual({
@@ -67,6 +67,7 @@ test('process says more: text, usage, model, created', async () => {
   const { status, json } = await post(drover, '/api/process', {
     prompt: 'the water',
     max_tokens: 5,
+    temperature: 0,
     model: 'llama3.3',
   });
   expect(status).toBe(200);
@@ -82,20 +83,22 @@ test('process says more: text, usage, model, created', async () => {
 });
 
 test.each(['/api/stream', '/v1/stream'])('%s: lines of JSON, chunks and then the end', async (path) => {
-  const frames = await framesOf(await drover.request(path, asking({ prompt: 'the water', max_tokens: 12, seed: 7 })));
+  const frames = await framesOf(
+    await drover.request(path, asking({ prompt: 'the water', max_tokens: 12, temperature: 0 })),
+  );
   const end = frames.pop();
   expect(frames.length).toBeGreaterThan(1);
   expect(frames.map((frame) => Object.keys(frame))).toEqual(frames.map(() => ['chunk', 'index']));
   expect(frames.map(({ index }) => index)).toEqual(frames.map((_, index) => index));
   expect(end).toMatchObject({ done: true, usage: { completion_tokens: 12 }, model: MODEL });
-  const whole = await post(drover, '/api/process', { prompt: 'the water', max_tokens: 12, seed: 7 });
+  const whole = await post(drover, '/api/process', { prompt: 'the water', max_tokens: 12, temperature: 0 });
   expect(frames.map(({ chunk }) => chunk).join('')).toBe((whole.json as { text: string }).text);
 });
 
 test('server-sent events where Accept asks for them, and process with stream:true', async () => {
   const answer = await drover.request(
     '/api/process',
-    asking({ prompt: 'x', max_tokens: 4, stream: true }, 'text/event-stream'),
+    asking({ prompt: 'x', max_tokens: 4, temperature: 0, stream: true }, 'text/event-stream'),
   );
   expect(answer.headers.get('content-type')).toMatch(/^text\/event-stream/);
   const events = (await answer.text()).split('\n\n').filter((part) => part !== '');
@@ -124,7 +127,7 @@ test.each(['/api/stream', '/api/process_prompt'])('who leaves %s takes the engin
   const before = await countOf();
   const left = new AbortController();
   const asked = fetch(`${drover.url}${path}`, {
-    ...asking({ prompt: 'the water', max_tokens: 4000, stop: ['never ever'] }),
+    ...asking({ prompt: 'the water', max_tokens: 4000, temperature: 0, stop: ['never ever'] }),
     signal: left.signal,
   });
   if (path === '/api/stream') await readLine(await asked);

@@ -55,7 +55,7 @@ const is =
 
 test('a prompt is answered piece by piece, then once by its end, each with the id', async () => {
   const one = await talk();
-  one.say({ type: 'process', prompt: 'the water', model: TALKER, max_tokens: 6, id: 'a' });
+  one.say({ type: 'process', prompt: 'the water', model: TALKER, max_tokens: 6, temperature: 0, id: 'a' });
   const done = await one.heard(is('done', 'a'));
   const chunks = one.messages.filter(is('chunk', 'a'));
   expect(chunks.length).toBeGreaterThan(1);
@@ -82,7 +82,7 @@ test('the events of models and requests come to whoever listens, in the envelope
       data: { model: TALKER, status: 'ready', previous_status: 'starting', loaded: true },
     });
   }
-  await post(here.drover, '/api/process_prompt', { prompt: 'a', max_tokens: 2, model: TALKER });
+  await post(here.drover, '/api/process_prompt', { prompt: 'a', max_tokens: 2, temperature: 0, model: TALKER });
   expect((await one.heard(is('request_finished'))).data).toMatchObject({
     model: TALKER,
     status: 200,

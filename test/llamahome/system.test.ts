@@ -191,7 +191,7 @@ describe('caches', () => {
     const stream = await here.drover.request('/api/stream', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ prompt: 'a', model: TALKER, max_tokens: 4000 }),
+      body: JSON.stringify({ prompt: 'a', model: TALKER, max_tokens: 4000, temperature: 0 }),
       signal: left.signal,
     });
     await readLine(stream);
@@ -252,7 +252,13 @@ test('shutdown: answered, what runs may finish, no child is left, and the exit i
     const stream = await drover.request('/api/stream', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ prompt: 'the water', model: TALKER, max_tokens: 600, stop: ['never ever'] }),
+      body: JSON.stringify({
+        prompt: 'the water',
+        model: TALKER,
+        max_tokens: 600,
+        temperature: 0,
+        stop: ['never ever'],
+      }),
     });
     const follow = await drover.request('/api/logs?follow=true');
     const ended = await post(drover, '/v1/shutdown', undefined);

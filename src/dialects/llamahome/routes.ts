@@ -3,12 +3,13 @@ import type { AnyElysia } from 'elysia';
 import type { Drover } from '../../core/drover.ts';
 import type { HomeDesk } from '../../core/home-desk.ts';
 import { upgrade } from '../socket.ts';
-import { Conversation } from './conversation.ts';
+
 import { described } from './described.ts';
 import type { LlamaHomeLimits } from './limits.ts';
 import { modelRoutes } from './routes-models.ts';
 import { promptRoutes } from './routes-prompts.ts';
 import { systemRoutes } from './routes-system.ts';
+import { Talk } from './talk.ts';
 
 export { llamahomeConfig, llamahomeConfigOf } from './routes-models.ts';
 export { llamahomeMetrics } from './routes-system.ts';
@@ -25,7 +26,7 @@ export function llamahomeRoutes(app: AnyElysia, options: LlamaHomeOptions): void
   promptRoutes(app, options);
   modelRoutes(app, options);
   systemRoutes(app, options);
-  app.get('/v1/ws', ({ request, server }) => upgrade(request, server, new Conversation({ ...options, request })), {
+  app.get('/v1/ws', ({ request, server }) => upgrade(request, server, new Talk({ ...options, request })), {
     detail: described({
       summary: 'A WebSocket: events as they happen, and prompts answered piece by piece',
       description:

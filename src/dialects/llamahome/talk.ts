@@ -14,7 +14,7 @@ import { isoTime, toPrompt } from './shape.ts';
 import { eventToWire } from './shape-events.ts';
 import { failToWire } from './stream.ts';
 
-export interface ConversationOptions {
+export interface TalkOptions {
   readonly drover: Drover;
   readonly home: HomeDesk;
   readonly limits: LlamaHomeLimits;
@@ -23,12 +23,12 @@ export interface ConversationOptions {
 
 type Id = string | number | null;
 
-export class Conversation implements SocketHandlers {
-  readonly #options: ConversationOptions;
+export class Talk implements SocketHandlers {
+  readonly #options: TalkOptions;
   /** What runs, by the peer's own name for it. */
   readonly #running = new Map<Id | symbol, AbortController>();
 
-  constructor(options: ConversationOptions) {
+  constructor(options: TalkOptions) {
     this.#options = options;
   }
 
