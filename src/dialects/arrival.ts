@@ -23,3 +23,9 @@ export const noteArrival = (request: Request, arrival: Arrival): void => void ar
 
 /** Null for a plain request on the main listener. */
 export const arrivalOf = (request: Request): Arrival | null => arrivals.get(request) ?? null;
+
+/** Whom a request turned out to speak to, so that failures are told in the same words. */
+export function noteSpeaker(request: Request, dialect: DialectId): void {
+  const { original, server } = arrivalOf(request) ?? { original: request, server: null };
+  noteArrival(request, { original, server, dialect });
+}

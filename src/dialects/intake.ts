@@ -90,8 +90,11 @@ export async function readFields(request: Request): Promise<Readonly<Record<stri
 }
 
 /** A small body of this shape. Throws `bad_request` that names the field. */
-export async function bodyOf<S extends TSchema>(request: Request, schema: S): Promise<Static<S>> {
-  const fields = await readFields(request);
+export const bodyOf = async <S extends TSchema>(request: Request, schema: S): Promise<Static<S>> =>
+  shapedFields(await readFields(request), schema);
+
+/** The same of a body that was read already. */
+export function shapedFields<S extends TSchema>(fields: Readonly<Record<string, unknown>>, schema: S): Static<S> {
   const wrong = wrongValue(schema, fields);
   if (wrong === null) return fields as Static<S>;
   const field = wrong.path.join('.') || 'body';

@@ -44,6 +44,20 @@ export function speakerOf(path: string, asked: DialectId | null, method = 'GET')
   return owner ?? 'openai';
 }
 
+/**
+ * Whose a `POST /api/config` is: ClaraCore's has a text of YAML; LlamaHome's names its settings, or nothing at all to read
+ * them. What is neither is told what ClaraCore's lacks.
+ */
+export function configSpeaker(
+  fields: Readonly<Record<string, unknown>>,
+  asked: DialectId | null,
+): 'clara' | 'llamahome' {
+  if (asked === 'clara' || asked === 'llamahome') return asked;
+  if (Object.hasOwn(fields, 'yaml')) return 'clara';
+  const isHome = ['model_settings', 'system_settings'].some((name) => Object.hasOwn(fields, name));
+  return isHome || Object.keys(fields).length === 0 ? 'llamahome' : 'clara';
+}
+
 const DIALECT_PREFIX = /^\/dialect\/([\w-]+)(?=\/|$)/;
 
 /** `/dialect/obt/api/v1/models` → `obt` and `/api/v1/models`; null where it is no such path or no such dialect. */

@@ -9,6 +9,7 @@ import { arrivalOf } from '../dialects/arrival.ts';
 import { beautyaiRoutes } from '../dialects/beautyai/routes.ts';
 import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
+import { crossroadsRoutes } from '../dialects/crossroads-routes.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
@@ -90,6 +91,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
   });
   droverRoutes(app, drover);
   if (desks !== undefined) {
+    crossroadsRoutes(app, drover, desks);
     claraRoutes(app, drover, desks);
     authRoutes(app, desks);
     beautyaiRoutes(app, drover, desks);

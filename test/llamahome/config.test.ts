@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Desks } from '../../src/core/desks.ts';
-import { llamahomeConfig } from '../../src/dialects/llamahome/routes.ts';
+import { llamahomeConfigOf } from '../../src/dialects/llamahome/routes-models.ts';
 import { faultOf } from '../fixtures/fault-of.ts';
 import { openHouse } from '../fixtures/house.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
@@ -139,21 +139,14 @@ test('what a person writes into the file counts more than what was changed befor
   });
 });
 
-test('POST /api/config reads without a body, and changes what the body says, or nothing', async () => {
+test('a configuration that says nothing is read, and one that says something is changed, or nothing is', async () => {
   await using house = await openHouse({
     models: { 'talker.gguf': tinyLlama({ name: 'Talker', contextTokens: 256 }) },
     config: '# mine\nttl: 0\n',
   });
   const { home } = house.core.desks as Desks;
   const at = { drover: house.drover, home };
-  const ask = (body?: unknown): Promise<unknown> =>
-    llamahomeConfig(
-      at,
-      new Request('http://localhost/api/config', {
-        method: 'POST',
-        ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      }),
-    );
+  const ask = async (body: object = {}): Promise<unknown> => llamahomeConfigOf(at, body as Record<string, unknown>);
   const built = (await ask()) as Config;
   expect(built).toMatchObject({ model_settings: { ...BUILT_IN, default_model: 'talker-f32' } });
   expect(await ask({})).toEqual(built);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from '
 import { join } from 'node:path';
 import type { Desks } from '../../src/core/desks.ts';
 import { faultResponse } from '../../src/dialects/crossroads.ts';
-import { llamahomeMetrics } from '../../src/dialects/llamahome/routes.ts';
+import { llamahomeMetrics } from '../../src/dialects/llamahome/routes-system.ts';
 import { processesWith } from '../fixtures/drover.ts';
 import { faultOf } from '../fixtures/fault-of.ts';
 import { openHouse } from '../fixtures/house.ts';

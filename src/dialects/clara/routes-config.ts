@@ -4,14 +4,12 @@ import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
-import { bodyOf, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
+import { bodyOf, isTrue, pathOf, queryOf, readFields, restOf, shapedFields } from '../intake.ts';
 import { described } from './described.ts';
 import {
   AppendBody,
   AppendedSchema,
   ConfigBody,
-  ConfigSchema,
-  ConfigWrittenSchema,
   DeletedSchema,
   DuplicatesRemovedSchema,
   FoldersAddedSchema,
@@ -63,13 +61,6 @@ export function configRoutes(app: AnyElysia, desks: Desks): void {
   folderRoutes(app, desks);
   changes(app, desks);
   app
-    .get('/api/config', () => configToWire(desks.configuration.view()), {
-      detail: described({
-        summary: 'The configuration as text and as values; secrets are masked',
-        answer: ConfigSchema,
-        errors: [400],
-      }),
-    })
     .get('/api/config/validate', ({ request }) => validate(desks, request), {
       detail: described({ summary: 'Check the configuration that is in use', answer: ValidSchema, errors: [400] }),
     })
@@ -90,15 +81,6 @@ export function configRoutes(app: AnyElysia, desks: Desks): void {
 function changes(app: AnyElysia, desks: Desks): void {
   const { configuration } = desks;
   app
-    .post('/api/config', ({ request }) => replace(desks, request), {
-      parse: 'none',
-      detail: described({
-        summary: 'Replace the configuration: checked first, backed up, in use at once',
-        body: { schema: ConfigBody },
-        answer: ConfigWrittenSchema,
-        errors: [400, 403],
-      }),
-    })
     .post('/api/config/append-model', ({ request }) => append(desks, request), {
       parse: 'none',
       detail: described({
@@ -209,8 +191,15 @@ function folderRoutes(app: AnyElysia, desks: Desks): void {
     });
 }
 
-async function replace({ configuration }: Desks, request: Request): Promise<unknown> {
-  const { yaml } = await bodyOf(request, ConfigBody);
+/** GET /api/config: its part of what is shown there. */
+export const claraConfig = ({ configuration }: Pick<Desks, 'configuration'>) => configToWire(configuration.view());
+
+/** POST /api/config with a text. */
+export async function claraReplace(
+  { configuration }: Pick<Desks, 'configuration'>,
+  fields: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  const { yaml } = shapedFields(fields, ConfigBody);
   if (yaml.trim() === '') {
     throw new Fault('bad_request', 'yaml is required', { details: { field: 'yaml' } });
   }

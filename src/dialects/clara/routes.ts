@@ -12,7 +12,7 @@ import { logText } from './log-text.ts';
 import { configRoutes } from './routes-config.ts';
 import { downloadRoutes } from './routes-downloads.ts';
 import { systemRoutes } from './routes-system.ts';
-import { MetricsSchema, RequestMetricsSchema, UnloadedSchema } from './schema-models.ts';
+import { RequestMetricsSchema, UnloadedSchema } from './schema-models.ts';
 import { metricsToWire, requestsToWire } from './shape-models.ts';
 
 const UNLOAD = '/api/models/unload/';
@@ -36,9 +36,6 @@ export function claraRoutes(app: AnyElysia, drover: Drover, desks: Desks): void 
         answerType: 'text/event-stream',
       }),
     })
-    .get('/api/metrics', () => metricsToWire(drover.usage(), drover.instances()), {
-      detail: described({ summary: 'Figures of each model that was asked or is loaded', answer: MetricsSchema }),
-    })
     .get('/api/metrics/requests', () => requestsToWire(drover.requests(1000), drover.usage()), {
       detail: described({ summary: 'The latest requests one by one, oldest first', answer: RequestMetricsSchema }),
     })
@@ -56,6 +53,10 @@ export function claraRoutes(app: AnyElysia, drover: Drover, desks: Desks): void 
       }),
     });
 }
+
+/** GET /api/metrics where nobody wants a stream. */
+export const claraMetrics = (drover: Pick<Drover, 'usage' | 'instances'>) =>
+  metricsToWire(drover.usage(), drover.instances());
 
 /** In a log anything may stand. */
 const events = (feed: ClaraFeed, request: Request): Response =>

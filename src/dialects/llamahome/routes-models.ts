@@ -106,11 +106,7 @@ const configOf = ({ drover, home }: ModelRoutes): ReturnType<typeof configToWire
     version: drover.version,
   });
 
-/** POST /api/config where the body has no `yaml`. */
-export const llamahomeConfig = async (at: ModelRoutes, request: Request): Promise<unknown> =>
-  llamahomeConfigOf(at, await fieldsOf(request, at.home.bodyLimitMib));
-
-/** The same for whoever has read the body already: the configuration, changed as it says. */
+/** POST /api/config where the body has no `yaml`: the configuration, changed as the body says. */
 export function llamahomeConfigOf(at: ModelRoutes, fields: Readonly<Record<string, unknown>>): unknown {
   const change = toChange(checked(ConfigBody, fields), configOf(at), (name) => at.home.active.meant(name).id);
   at.home.defaults.change(change);

@@ -84,7 +84,7 @@ const streamed = (
   );
 
 /** By a query or by the kind of answer that is accepted. */
-const wantsStream = (request: Request): boolean => {
+export const wantsStream = (request: Request): boolean => {
   const accept = request.headers.get('accept') ?? '';
   return accept.includes(SSE) || accept.includes(NDJSON) || isTrue(queryOf(request).get('stream'));
 };

@@ -11,9 +11,6 @@ import { promptRoutes } from './routes-prompts.ts';
 import { systemRoutes } from './routes-system.ts';
 import { Talk } from './talk.ts';
 
-export { llamahomeConfig, llamahomeConfigOf } from './routes-models.ts';
-export { llamahomeMetrics } from './routes-system.ts';
-
 export interface LlamaHomeOptions {
   readonly drover: Drover;
   readonly home: HomeDesk;
