@@ -168,7 +168,7 @@ export class Guard {
     if (response === undefined) return response;
     const { headers } = response;
     headers.set('x-request-id', this.#requestId(request));
-    if (this.#options.isLeaving?.() === true) headers.set('connection', 'close');
+    if (this.#options.isLeaving?.() === true || hasUnreadBody(request)) headers.set('connection', 'close');
     this.#stamp(request, headers);
     if (this.#origins.size > 0) {
       headers.append('vary', 'Origin');
@@ -214,6 +214,10 @@ function permitted(identity: Identity | null, needed: Scope): Identity {
     details: { scope: needed },
   });
 }
+
+/** An answer before the body has come leaves a connection on which the runtime waits for the rest, and with it our end. */
+const hasUnreadBody = (request: Request): boolean =>
+  !request.bodyUsed && request.method !== 'GET' && request.method !== 'HEAD' && request.body !== null;
 
 /** The last look, and the note who it is. Throws `too_large`. */
 function admit(request: Request, identity: Identity | null): null {

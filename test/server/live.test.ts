@@ -231,6 +231,16 @@ describe('a large body', () => {
 });
 
 // Last: it kills the engine.
+test('an answer that comes before the body ends the connection, so that nothing waits for the rest', async () => {
+  const refused = await post('/v1/chat/completions', 'x'.repeat(3_000_000), {
+    headers: { 'content-type': 'text/plain' },
+  });
+  expect(refused.status).toBe(415);
+  expect(refused.headers.get('connection')).toBe('close');
+  expect((await post('/v1/chat/completions', chat())).headers.get('connection')).not.toBe('close');
+  expect(listener.pendingCount).toBe(0);
+});
+
 test('a HEAD of a stream without end is answered, and nothing is listened to any more', async () => {
   const before = core.drover.bus.listenerCount;
   const answer = await fetch(`${url}/drover/events`, { method: 'HEAD', signal: AbortSignal.timeout(5000) });
