@@ -50,12 +50,12 @@ export class ModelStorage {
   }
 
   /**
-   * Deletes downloaded models: one, or all. Faults: `not_found`; `conflict` for files that are not ours, and for a loaded
-   * model without `force`, which stops it first. Nothing is deleted where one of them is refused.
+   * Deletes a downloaded model. Faults: `not_found`; `conflict` for files that are not ours, and for a loaded model without
+   * `force`, which stops it first.
    */
-  async clear(name: string | null, force: boolean): Promise<ClearedStorage> {
+  async clear(name: string, force: boolean): Promise<ClearedStorage> {
     const { drover } = this.#options;
-    const models = name === null ? this.#downloaded() : [this.#named(name)];
+    const models = [this.#named(name)];
     const busy = this.#busy(models);
     if (busy.length > 0 && !force) {
       throw new Fault('conflict', `${busy.join(', ')} ${busy.length === 1 ? 'is' : 'are'} loaded.`, {

@@ -26,7 +26,7 @@ export const ConfigSchema = () => {
 export const ConfigBody = Type.Union([ClaraConfigBody, HomeConfigBody]);
 export const configExamples = {
   'ClaraCore: replace': ClaraConfigBody.examples[0],
-  'LlamaHome: change': HomeConfigBody.examples?.[0],
+  'LlamaHome: change': { model_settings: { temperature: 0.7 } },
 };
 export const ConfigAnswer = () => Type.Union([ConfigWrittenSchema(), HomeConfigSchema()]);
 

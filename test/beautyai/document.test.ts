@@ -44,7 +44,9 @@ test('the usage examples run as they stand', async () => {
     expect({ command, status, error, body }).toMatchObject({ status: '200', error: '' });
     requireEnvelope(200, JSON.parse(body));
   }
-  // The last one says force, and downloaded models are what the cache is.
+  // The last one names no model, so none is deleted; who names one deletes it.
+  expect(existsSync(join(data, 'models', 'fetched.gguf'))).toBe(true);
+  await server.well('POST', '/system/cache/clear?model_name=fetched&force=true');
   expect(existsSync(join(data, 'models', 'fetched.gguf'))).toBe(false);
   expect(existsSync(join(models, 'qwen-7b.gguf'))).toBe(true);
 }, 60_000);

@@ -276,8 +276,11 @@ describe('files', () => {
 
   test('a loaded one is refused without force, and then nothing is deleted', async () => {
     await server.well('POST', '/models/fetched/load', {});
-    for (const query of ['', '?model_name=fetched']) {
-      expect((await server.ask('POST', `/system/cache/clear${query}`)).status).toBe(400);
+    expect((await server.ask('POST', '/system/cache/clear?model_name=fetched')).status).toBe(400);
+    // Whoever names none keeps all of them, with force or without.
+    for (const query of ['', '?force=true']) {
+      const { data: leftovers } = await server.well('POST', `/system/cache/clear${query}`);
+      expect(leftovers).toMatchObject({ cleared_models: [], deleted_files: [] });
     }
     expect(existsSync(join(data, 'models', 'fetched.gguf'))).toBe(true);
     const { data: cleared } = await server.well('POST', '/system/cache/clear?model_name=fetched&force=true');

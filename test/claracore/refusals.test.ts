@@ -75,7 +75,7 @@ const filled = (text: string): string =>
 
 const ROWS: readonly Row[] = [
   // The configuration.
-  row('missing', 'POST /api/config', {}, 400, /^yaml is required$/),
+  row('missing', 'POST /api/config', { text: 'models: {}' }, 400, /^yaml is required$/),
   row('empty', 'POST /api/config', { yaml: ' \n' }, 400, /^yaml is required$/),
   row('mistyped', 'POST /api/config', { yaml: 5 }, 400, /"yaml"/),
   row('no JSON', 'POST /api/config', '{"yaml": "a', 400, /JSON/),

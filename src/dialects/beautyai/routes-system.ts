@@ -20,6 +20,7 @@ import {
 import {
   cacheClearedToWire,
   cacheToWire,
+  leftoversClearedToWire,
   logsToWire,
   memoryClearedToWire,
   memoryToWire,
@@ -52,12 +53,12 @@ export function systemRoutes(app: AnyElysia, drover: Drover, desks: Desks): void
     .post('/system/cache/clear', ({ request }) => timed(() => clearCache(desks, request)), {
       parse: 'none',
       detail: described({
-        summary: 'Delete downloaded models: one, or all of them',
+        summary: 'Clear leftovers and prompt caches, or delete one downloaded model',
         description:
-          'Files that other programs or people brought are never touched. A loaded model is refused, and with it all, unless force is true.',
+          'Without a name no model is deleted. Files that other programs or people brought are never touched. A loaded model is refused unless force is true.',
         parameters: [
-          { name: 'model_name', in: 'query', description: 'Absent: all.' },
-          force('true: unload what is loaded first.'),
+          { name: 'model_name', in: 'query', description: 'The model whose download is deleted.' },
+          force('true: unload it first.'),
         ],
         answer: CacheClearedSchema,
         errors: [400, 404],
@@ -136,10 +137,13 @@ async function clearMemory({ system }: Desks, request: Request): Promise<object>
   return memoryClearedToWire(await system.clearMemory({ force: isTrue(queryOf(request).get('force')) }));
 }
 
-async function clearCache({ storage }: Desks, request: Request): Promise<object> {
+async function clearCache({ storage, home }: Desks, request: Request): Promise<object> {
   await readFields(request);
   const query = queryOf(request);
-  return cacheClearedToWire(await storage.clear(query.get('model_name') || null, isTrue(query.get('force'))));
+  const name = query.get('model_name') || null;
+  // Who names none has not said that all of them may be fetched again.
+  if (name === null) return leftoversClearedToWire(await home.clearCaches(false));
+  return cacheClearedToWire(await storage.clear(name, isTrue(query.get('force'))));
 }
 
 function performance({ performance: window }: Desks, request: Request): object {

@@ -1,5 +1,6 @@
 // Between BeautyAI's words about the machine and the server and ours: GB and MB are of 2^30 and 2^20 bytes there. Pure.
 import { Fault } from '../../base/fault.ts';
+import type { ClearedCaches } from '../../core/cache-clearing.ts';
 import type { RegisteredView } from '../../core/model-registrations.ts';
 import type { ClearedStorage, StorageReport } from '../../core/model-storage.ts';
 import type { WindowReport } from '../../core/performance-window.ts';
@@ -118,6 +119,19 @@ export const cacheClearedToWire = ({ models, files, freedBytes }: ClearedStorage
     message: `${models.length} downloaded ${models.length === 1 ? 'model is' : 'models are'} deleted.`,
     cleared_models: [...models],
     deleted_files: [...files],
+    freed_gb: rounded(freedBytes / GB, 6),
+  },
+});
+
+export const leftoversClearedToWire = ({ engines, fileCount, freedBytes }: ClearedCaches) => ({
+  data: {
+    message: [
+      `${fileCount} leftover ${fileCount === 1 ? 'file is' : 'files are'} deleted`,
+      `${engines.filter(({ outcome }) => outcome !== 'kept').length} of ${engines.length} prompt caches are cleared`,
+      'downloaded models stay: model_name deletes one.',
+    ].join('; '),
+    cleared_models: [],
+    deleted_files: [],
     freed_gb: rounded(freedBytes / GB, 6),
   },
 });
