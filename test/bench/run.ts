@@ -12,7 +12,7 @@ await build(hostBinary, null);
 
 const { benchServing } = await import('./serving.ts');
 const { benchAccess } = await import('./access.ts');
-const { benchEvents } = await import('./events.ts');
+const { benchEvents, benchSockets } = await import('./events.ts');
 const { benchGenerate } = await import('./generate.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
@@ -22,6 +22,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
   access: benchAccess,
   events: benchEvents,
+  sockets: benchSockets,
   generate: benchGenerate,
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
