@@ -1,10 +1,12 @@
 // One WebSocket of LlamaHome's: the events as they happen, and prompts that are sent in, each answered piece by piece. It must
 // never go on generating for a peer who has left or does not read, nor close for a message that is wrong.
 import { mayDo } from '../../access/identity.ts';
+import type { Told } from '../../base/bus.ts';
 import { Fault } from '../../base/fault.ts';
 import { scanObject } from '../../base/json-scan.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { HomeDesk } from '../../core/home-desk.ts';
+import type { DroverEvent } from '../../core/vocabulary.ts';
 import type { Peer, SocketHandlers } from '../socket.ts';
 import { checked } from './body.ts';
 import type { LlamaHomeLimits } from './limits.ts';
@@ -36,8 +38,10 @@ export class Talk implements SocketHandlers {
     const { drover, request } = this.#options;
     const isAdmin = mayDo(request, 'admin');
     const unsubscribe = drover.bus.subscribe((told) => {
-      const event = eventToWire(told, isAdmin);
-      if (event !== null) peer.send(JSON.stringify(event));
+      const text = rendered(told, isAdmin);
+      // Who does not read loses log lines; before anything else is lost, it is sent away.
+      const isLost = text !== null && !peer.send(text) && told.event.type !== 'log';
+      if (isLost) peer.close(1013, 'You read too slowly.');
       if (told.event.type === 'server.stopping') peer.close(1001, 'The server is stopping.');
     });
     peer.signal.addEventListener('abort', unsubscribe, { once: true });
@@ -94,6 +98,19 @@ export class Talk implements SocketHandlers {
       fail(peer, id, thrown);
     }
   }
+}
+
+/** Each event is put into words once for all who are told, admins and others. */
+const texts = { admins: new WeakMap<object, string | null>(), others: new WeakMap<object, string | null>() };
+
+function rendered(told: Told<DroverEvent>, isAdmin: boolean): string | null {
+  const known = isAdmin ? texts.admins : texts.others;
+  const before = known.get(told);
+  if (before !== undefined) return before;
+  const event = eventToWire(told, isAdmin);
+  const text = event === null ? null : JSON.stringify(event);
+  known.set(told, text);
+  return text;
 }
 
 const MIB = 1024 * 1024;
