@@ -8,6 +8,7 @@ import { Fault } from '../base/fault.ts';
 import { openStore } from '../base/store.ts';
 import { isLoopback, parseAddress } from '../server/address.ts';
 import type { Call } from './command-line.ts';
+import { print, printJson, table, tell } from './terminal.ts';
 
 export interface AccessStore {
   readonly keys: KeyRing;
@@ -31,6 +32,28 @@ export function scopesOf(call: Call): readonly Scope[] {
     throw new Fault('bad_request', `${what}; there are: ${SCOPES.join(', ')}.`, { details: { scopes: SCOPES } });
   }
   return [...new Set(words.filter(isScope))];
+}
+
+interface Listed {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+/** Keys or users as a table; `none` where there are none. */
+export function showListed(call: Call, heading: string, entries: readonly Listed[], none: string): number {
+  if (call.isJson) printJson(entries);
+  else if (entries.length === 0) tell(none);
+  else {
+    const rows = entries.map(({ name, createdAt, scopes }) => [
+      name,
+      new Date(createdAt).toISOString().slice(0, 16).replace('T', ' '),
+      scopes.join(', '),
+    ]);
+    print(table([heading, 'MADE', 'MAY'], rows));
+  }
+  return 0;
 }
 
 /** One line from a pipe. Throws `bad_request` on a terminal, where nobody would know what is waited for. */

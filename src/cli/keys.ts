@@ -2,16 +2,18 @@
 import type { KeyRing } from '../access/keys.ts';
 import type { Scope } from '../access/scopes.ts';
 import { Fault } from '../base/fault.ts';
-import { type AccessStore, lastOneWords, scopesOf, secretFromStdin, withAccess } from './access-store.ts';
+import { type AccessStore, lastOneWords, scopesOf, secretFromStdin, showListed, withAccess } from './access-store.ts';
 import type { Call, Run } from './command-line.ts';
-import { print, printJson, table, tell } from './terminal.ts';
+import { print, printJson, tell } from './terminal.ts';
+
+const NO_KEY = 'There is no key; "drover keys add NAME" makes one.';
 
 export const keys: Run = async (call) => {
   const [action, name] = call.words.map((word) => (typeof word === 'string' ? word : undefined));
   switch (action) {
     case 'ls':
     case 'list':
-      return withAccess(call, (store) => list(call, store.keys));
+      return withAccess(call, (store) => showListed(call, 'KEY', store.keys.list(), NO_KEY));
     case 'add': {
       if (name === undefined) throw new Fault('bad_request', 'drover keys add NAME');
       const scopes = scopesOf(call);
@@ -43,25 +45,6 @@ async function add(call: Call, ring: KeyRing, name: string, scopes: readonly Sco
   else {
     tell(`The key "${name}", shown only now; it may: ${scopes.join(', ')}.`);
     print(key);
-  }
-  return 0;
-}
-
-function list(call: Call, ring: KeyRing): number {
-  const entries = ring.list();
-  if (call.isJson) printJson(entries);
-  else if (entries.length === 0) tell('There is no key; "drover keys add NAME" makes one.');
-  else {
-    print(
-      table(
-        ['KEY', 'MADE', 'MAY'],
-        entries.map((entry) => [
-          entry.name,
-          new Date(entry.createdAt).toISOString().slice(0, 16).replace('T', ' '),
-          entry.scopes.join(', '),
-        ]),
-      ),
-    );
   }
   return 0;
 }

@@ -1,11 +1,12 @@
 // `drover users`: who may log in. A password comes from a pipe or is asked for on a terminal. It must never print one, nor
 // take one from the command line, which other programs of the machine can read.
 import { password as askPassword, isCancel } from '@clack/prompts';
-import type { UserBook } from '../access/users.ts';
 import { Fault } from '../base/fault.ts';
-import { type AccessStore, lastOneWords, scopesOf, secretFromStdin, withAccess } from './access-store.ts';
+import { type AccessStore, lastOneWords, scopesOf, secretFromStdin, showListed, withAccess } from './access-store.ts';
 import type { Call, Run } from './command-line.ts';
-import { isInteractive, print, printJson, table, tell } from './terminal.ts';
+import { isInteractive, printJson, tell } from './terminal.ts';
+
+const NO_USER = 'There is no user; "drover users add NAME" makes one.';
 
 export const users: Run = async (call) => {
   const [action, name] = call.words.map((word) => (typeof word === 'string' ? word : undefined));
@@ -16,7 +17,7 @@ export const users: Run = async (call) => {
   switch (action) {
     case 'ls':
     case 'list':
-      return withAccess(call, (store) => list(call, store.users));
+      return withAccess(call, (store) => showListed(call, 'USER', store.users.list(), NO_USER));
     case 'add':
       return add(call, named());
     case 'passwd':
@@ -50,25 +51,6 @@ async function changePassword(call: Call, name: string): Promise<number> {
     else tell(`The user "${name}" has a new password; tokens until now count no more.`);
     return 0;
   });
-}
-
-function list(call: Call, book: UserBook): number {
-  const entries = book.list();
-  if (call.isJson) printJson(entries);
-  else if (entries.length === 0) tell('There is no user; "drover users add NAME" makes one.');
-  else {
-    print(
-      table(
-        ['USER', 'MADE', 'MAY'],
-        entries.map((entry) => [
-          entry.name,
-          new Date(entry.createdAt).toISOString().slice(0, 16).replace('T', ' '),
-          entry.scopes.join(', '),
-        ]),
-      ),
-    );
-  }
-  return 0;
 }
 
 function remove(call: Call, store: AccessStore, name: string): number {
