@@ -26,7 +26,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
   writeFileSync(join(models, 'slow.gguf'), tinyLlama({ name: 'Slow', blockCount: 12, width: 128 }));
   given = ['--models-folder', models, '--engine', (await testEngine()).folder, '--no-scan-known-folders'];
-  drover = await startDrover({ modelsFolders: [models] });
+  drover = await startDrover({ modelsFolders: [models], oneThread: ['talker-f32', 'slow-f32'] });
 }, 60_000);
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();

@@ -11,6 +11,7 @@ import { ends, follow, untilEnded, type WireSession } from './testbed.ts';
 interface Place extends Disposable {
   readonly dataFolder: string;
   readonly modelsFolders: readonly string[];
+  readonly oneThread: readonly string[];
 }
 
 function place(): Place {
@@ -21,6 +22,7 @@ function place(): Place {
   return {
     dataFolder: data.path,
     modelsFolders: [models.path],
+    oneThread: ['talker-f32', 'slow-f32'],
     [Symbol.dispose]: () => {
       models[Symbol.dispose]();
       data[Symbol.dispose]();

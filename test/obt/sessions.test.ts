@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'other.gguf'), tinyLlama({ name: 'Other', blockCount: 3 }));
   writeFileSync(join(models, 'vectors.gguf'), tinyBert());
   writeFileSync(join(models, 'broken.gguf'), 'GGUF but not really');
-  drover = await startDrover({ modelsFolders: [models] });
+  drover = await startDrover({ modelsFolders: [models], oneThread: ['talker-f32', 'other-f32'] });
   first = await runSession(drover, {
     models: ['talker-f32', 'vectors-f32'],
     testTypes: ['completion', 'embedding'],
