@@ -13,6 +13,7 @@ import {
   temporaryFolder,
 } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
+import { eventually } from './fixtures/restarts.ts';
 import { tinyLlama } from './fixtures/tiny-models.ts';
 
 const root = temporaryFolder('bench');
@@ -140,8 +141,12 @@ test.each([
       const asked = await cli(['bench', 'talker-f32', ...given, '--compare', 'never'], alone);
       expect(asked.exitCode).toBe(3);
     } else {
-      const { instances } = await drover.json<{ instances: { requestsInFlight: number }[] }>('/drover/instances');
-      expect(instances.every(({ requestsInFlight }) => requestsInFlight === 0)).toBe(true);
+      const isIdle = async (): Promise<boolean> => {
+        const { instances } = await drover.json<{ instances: { requestsInFlight: number }[] }>('/drover/instances');
+        return instances.every(({ requestsInFlight }) => requestsInFlight === 0);
+      };
+      // The server hears of it a moment later.
+      await eventually(isIdle, () => 'a request is still in flight');
       expect((await drover.request('/drover/bench/never')).status).toBe(404);
       // Nobody stands in the line any more.
       expect((await drover.cli('bench', 'talker-f32', '--prompt-lengths', '16', '--runs', '1')).exitCode).toBe(0);
