@@ -14,11 +14,16 @@ function place() {
   const say = (message: string, level: LogEntry['level'] = 'info'): void => logs.add('a', { at: 1, level, message });
   const words = async (query: Parameters<InstanceLogs['recent']>[1] = ALL): Promise<string[]> =>
     (await logs.recent('a', query)).map(({ message }) => message);
-  return { folder, bus, logs, say, words, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  // What is still to be written would make the folder anew.
+  const end = async (): Promise<void> => {
+    await logs.flush();
+    folder[Symbol.dispose]();
+  };
+  return { folder, bus, logs, say, words, [Symbol.asyncDispose]: end };
 }
 
 test('the last so many, that bad or worse, oldest first; what engines say among them', async () => {
-  using here = place();
+  await using here = place();
   here.say('one');
   here.say('two', 'error');
   here.bus.emit({ type: 'engine.output', modelId: 'a', line: '0.00.000.001 W srv  careful' });
@@ -32,7 +37,7 @@ test('the last so many, that bad or worse, oldest first; what engines say among 
 });
 
 test('followed while lines come and are written: each once, none is missed', async () => {
-  using here = place();
+  await using here = place();
   for (let index = 0; index < 50; index += 1) here.say(`${index}`);
   const left = new AbortController();
   const followed = here.logs.follow('a', ALL, left.signal);
@@ -58,7 +63,7 @@ test('followed while lines come and are written: each once, none is missed', asy
 });
 
 test('ends with the server and with the instance; who does not read keeps a bound of it', async () => {
-  using here = place();
+  await using here = place();
   here.say('one');
   const never = new AbortController().signal;
   const ofServer = here.logs.follow('a', ALL, never);
@@ -76,7 +81,7 @@ test('ends with the server and with the instance; who does not read keeps a boun
 });
 
 test('names that look alike, or are no names of files, have files of their own', async () => {
-  using here = place();
+  await using here = place();
   const names = ['a/b', 'a_b', '../a', 'ü'.repeat(200), 'CON', 'a'];
   for (const name of names) here.logs.add(name, { at: 1, level: 'info', message: name });
   await here.logs.flush();
