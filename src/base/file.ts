@@ -1,6 +1,6 @@
 // Files that are either the old one or the new one, never half: temporary file, fsync, rename, fsync of the folder.
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
@@ -51,5 +51,14 @@ export function syncFolder(folder: string): void {
     }
   } catch {
     // Windows refuses to open a folder.
+  }
+}
+
+/** Where a path really leads; null where it leads nowhere. */
+export function realPathOf(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
   }
 }

@@ -1,8 +1,9 @@
 // Models that were downloaded, as what they are to the disk: how much they take, since when, and their deletion. It must
 // never delete a file outside the folder of downloads: what lies elsewhere is a person's or another program's.
-import { realpathSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { sep } from 'node:path';
 import { Fault } from '../base/fault.ts';
+import { realPathOf } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
 import type { Library, LibraryModel } from '../models/library.ts';
 import type { Drover } from './drover.ts';
@@ -73,7 +74,7 @@ export class ModelStorage {
 
   /** Throws `conflict` for the first that is not a download of ours. */
   requireDeletable(files: readonly string[]): void {
-    const root = realOf(this.#options.folder());
+    const root = realPathOf(this.#options.folder());
     const foreign = files.find((file) => !isWithin(root, file));
     if (foreign === undefined) return;
     throw new Fault('conflict', `${foreign} was not downloaded by Drover: it is not ours to delete.`, {
@@ -90,7 +91,7 @@ export class ModelStorage {
   }
 
   #downloaded(): readonly LibraryModel[] {
-    const root = realOf(this.#options.folder());
+    const root = realPathOf(this.#options.folder());
     const { library } = this.#options;
     return library
       .models()
@@ -121,17 +122,9 @@ export class ModelStorage {
   }
 }
 
-function realOf(path: string): string | null {
-  try {
-    return realpathSync(path);
-  } catch {
-    return null;
-  }
-}
-
 /** By what a path really leads to: a link in the folder to another program's file is not ours. */
 function isWithin(root: string | null, file: string): boolean {
-  return root !== null && realOf(file)?.startsWith(root + sep) === true;
+  return root !== null && realPathOf(file)?.startsWith(root + sep) === true;
 }
 
 const sizeOf = (files: readonly string[]): number =>
