@@ -1,7 +1,8 @@
 // Builds the executable: `bun build.ts` for this machine, `--target NAME` for another, `--all` for every one of the
 // table, `--start ARGS…` to install, build and run it. It needs nothing but Bun: it installs by the frozen lockfile first.
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 interface Target {
   readonly platform: NodeJS.Platform;
@@ -57,6 +58,49 @@ function sourceSeconds(): number | null {
   }
 }
 
+/** What `buildPage` makes, by the names under which the server has them; `server/page-files` reads it. */
+export const PAGE_FOLDER = join(DIST, 'page');
+
+/**
+ * Bundles the page for browsers into `dist/page`: `index.html` and, each under a name that holds its digest, scripts and
+ * styles; all compressed once, here. Throws with the bundler's messages.
+ */
+export async function buildPage(): Promise<void> {
+  const ui = join(ROOT, 'src/ui');
+  const result = await Bun.build({
+    entrypoints: [join(ui, 'main.tsx'), join(ui, 'theme.ts'), join(ui, 'style.css')],
+    naming: { entry: '[name]-[hash].[ext]', chunk: 'part-[hash].[ext]', asset: '[name]-[hash].[ext]' },
+    target: 'browser',
+    format: 'esm',
+    splitting: true,
+    minify: true,
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+  if (!result.success) throw new AggregateError(result.logs, 'the page could not be built');
+  const temporary = `${PAGE_FOLDER}.${process.pid}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  const names = new Map<string, string>();
+  const keep = (name: string, bytes: Uint8Array | string): void =>
+    writeFileSync(join(temporary, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+  for (const output of result.outputs) {
+    const name = basename(output.path);
+    if (!name.startsWith('part-')) names.set(name.replace(/-[^-]+(\.\w+)$/, '$1'), name);
+    keep(name, new Uint8Array(await output.arrayBuffer()));
+  }
+  const shell = await Bun.file(join(ui, 'index.html')).text();
+  keep(
+    'index.html',
+    shell.replace(/\{\{([\w.]+)\}\}/g, (_, name: string) => {
+      const found = names.get(name);
+      if (found === undefined) throw new Error(`index.html names ${name}, which was not built`);
+      return found;
+    }),
+  );
+  rmSync(PAGE_FOLDER, { recursive: true, force: true });
+  renameSync(temporary, PAGE_FOLDER);
+}
+
 /** Compiles to `outfile`; a null target is this machine's own runtime. Throws with the bundler's messages. */
 export async function build(outfile: string, target: Target | null): Promise<void> {
   const { version } = (await Bun.file(join(ROOT, 'package.json')).json()) as { version: string };
@@ -81,7 +125,7 @@ export async function build(outfile: string, target: Target | null): Promise<voi
     compile: {
       ...(target === null ? {} : { target: target.bun }),
       outfile: temporary,
-      assets: [join(ROOT, 'assets')],
+      assets: [join(ROOT, 'assets'), PAGE_FOLDER],
       autoloadDotenv: false,
       autoloadBunfig: false,
       autoloadTsconfig: false,
@@ -126,6 +170,7 @@ export function runInstalled(script: string, words: readonly string[]): number {
 /** Builds what the words ask for. */
 async function buildAsked(words: readonly string[]): Promise<void> {
   const at = words.indexOf('--target');
+  await buildPage();
   if (words.includes('--all')) for (const name of Object.keys(TARGETS)) await buildNamed(name);
   else if (at !== -1) await buildNamed(words[at + 1] ?? '');
   else await build(hostBinary, null);

@@ -26,8 +26,12 @@ interface Import {
 }
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.tsx?$/.test(name) && !name.startsWith('ui/'))
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts') && !name.startsWith('ui/'))
   .map((name) => name.replaceAll('\\', '/'))
+  .sort();
+const pageFiles = readdirSync(join(SOURCE, 'ui'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'))
+  .map((name) => `ui/${name.replaceAll('\\', '/')}`)
   .sort();
 
 const textOf = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
@@ -148,24 +152,56 @@ test('pure rooms have no clock, disk, network or log', () => {
   expect(files.filter((file) => pure.test(file) && impure.test(codeOf(file)))).toEqual([]);
 });
 
+test('the page takes nothing of the server but types: it talks HTTP like any client', () => {
+  const wrong = pageFiles.flatMap(importsOf).filter((entry) => {
+    const target = targetOf(entry);
+    if (target === null) return /^(node:|bun|elysia|@elysiajs)/.test(entry.specifier);
+    return !target.startsWith('ui/') && !entry.isTypeOnly;
+  });
+  expect(wrong.map((entry) => `${entry.file} imports ${entry.specifier}`)).toEqual([]);
+});
+
+test('pages do not import each other, and parts know no page', () => {
+  const pageOf = (file: string): string | null => /^ui\/pages\/([^/]+)\//.exec(file)?.[1] ?? null;
+  const wrong = pageFiles.flatMap(importsOf).filter((entry) => {
+    const to = pageOf(targetOf(entry) ?? '');
+    if (to === null || pageOf(entry.file) === to) return false;
+    return entry.file !== 'ui/app/routes.ts';
+  });
+  expect(wrong.map((entry) => `${entry.file} imports ${entry.specifier}`)).toEqual([]);
+});
+
+test('what the page says stands in its texts, not among its elements', () => {
+  const wrong = pageFiles
+    .filter((file) => file.endsWith('.tsx'))
+    .flatMap((file) => {
+      const code = codeOf(file);
+      const between = [...code.matchAll(/>([^<>{}()=;]*[A-Za-z]{2,}[^<>{}()=;]*)<\//g)].map((match) => match[1] ?? '');
+      const attributes = [...code.matchAll(/\b(?:title|label|placeholder|aria-label|alt)="([^"]*[A-Za-z][^"]*)"/g)];
+      return [...between, ...attributes.map((match) => match[1] ?? '')].map((text) => `${file}: ${text.trim()}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
 test('files are kebab-case nouns, and none is a bag', () => {
   const bag = /(^|\/)(utils?|helpers?|common|types|managers?|misc)(\/|\.tsx?$)/;
   const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(css|html))?\.?tsx?$/;
-  expect(files.filter((file) => bag.test(file) || !kebab.test(file.split('/').at(-1) ?? ''))).toEqual([]);
+  const named = [...files, ...pageFiles];
+  expect(named.filter((file) => bag.test(file) || !kebab.test(file.split('/').at(-1) ?? ''))).toEqual([]);
 });
 
 test('a file opens with what it is for', () => {
-  expect(files.filter((file) => !/^(\/\/|\/\*|#!)/.test(textOf(file)))).toEqual([]);
+  expect([...files, ...pageFiles].filter((file) => !/^(\/\/|\/\*|#!)/.test(textOf(file)))).toEqual([]);
 });
 
 test('no file is longer than 400 lines', () => {
   const tables = new Set<string>([]);
-  const long = files.filter((file) => !tables.has(file) && textOf(file).split('\n').length > 400);
+  const long = [...files, ...pageFiles].filter((file) => !tables.has(file) && textOf(file).split('\n').length > 400);
   expect(long).toEqual([]);
 });
 
 test('no default exports, no any, no silenced compiler', () => {
-  const wrong = files.filter((file) =>
+  const wrong = [...files, ...pageFiles].filter((file) =>
     /export default|\bas any\b|: any\b|@ts-ignore|@ts-expect-error|@ts-nocheck/.test(codeOf(file)),
   );
   expect(wrong).toEqual([]);

@@ -2,7 +2,7 @@
 // "N passed, N failed". `--quick` (npm run check) leaves out what takes long: the executable, pages, real archives, soaks.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { build, hostBinary, runInstalled } from '../build.ts';
+import { build, buildPage, hostBinary, runInstalled } from '../build.ts';
 
 const ROOT = join(import.meta.dir, '..');
 const SLOW = new RegExp(
@@ -10,6 +10,7 @@ const SLOW = new RegExp(
     '(api-docs|api-client|one-model|test/crossroads|bench-verb|benchmark|docs-page|sides|binary|restart|serving|engine-verbs|vulkan|debian|install|github|soak)[^/]*',
     'test/(keys|users|import|pull)',
     'test/(claracore|llamactl|llamahome|beautyai|obt)/[^/]*',
+    'test/ui/[^/]*',
     '(http-(resume|load|download)|downloads-(kill|queue)|data-lock|successor)',
   ]
     .map((names) => `${names}\\.test\\.ts$`)
@@ -26,6 +27,7 @@ if (!words.includes('--installed')) process.exit(runInstalled(import.meta.path, 
 const { ensureTestEngine } = await import('./fixtures/engine-setup.ts');
 say(`engine: ${await ensureTestEngine()}`);
 
+await buildPage();
 if (!isQuick) {
   const { ensureChromium } = await import('./fixtures/chromium.ts');
   say(`browser: ${await ensureChromium()}`);

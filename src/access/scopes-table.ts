@@ -78,7 +78,13 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('admin', 'GET', ['/system/logs']),
 
   // How the machine is.
-  ...rows('system_status', 'GET', ['/metrics', '/drover/status', '/drover/hardware', '/drover/usage']),
+  ...rows('system_status', 'GET', [
+    '/metrics',
+    '/drover/status',
+    '/drover/hardware',
+    '/drover/usage',
+    '/drover/events',
+  ]),
   ...rows('system_status', 'GET', ['/api/events', '/api/metrics', '/api/metrics/requests', '/api/binary/status']),
   ...rows('system_status', 'GET', ['/api/system/specs', '/api/system/detection']),
 
@@ -120,7 +126,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('benchmark', 'GET', ['/drover/bench/:id', '/inference/benchmark/:id']),
   ...rows('shutdown', 'POST', home('shutdown')),
 
-  // The lock itself, the server itself, and logs, in which anything may stand: Drover's own events carry them too.
+  // The lock itself, the server itself, and logs, in which anything may stand; feeds of events carry them to admins alone.
   ...rows('admin', 'POST', [
     '/api/settings/system',
     '/api/server/restart',
@@ -128,6 +134,6 @@ export const PERMISSIONS: readonly Permission[] = [
     '/drover/restart',
   ]),
   ...rows('admin', 'POST', ['/api/binary/update', '/api/binary/update/force']),
-  ...rows('admin', 'GET', ['/drover/logs', '/drover/events', '/logs', '/logs/stream', '/logs/stream/*']),
+  ...rows('admin', 'GET', ['/drover/logs', '/logs', '/logs/stream', '/logs/stream/*']),
   ...rows('admin', 'GET', home('logs')),
 ];

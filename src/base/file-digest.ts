@@ -93,10 +93,9 @@ export class FileDigest implements AsyncDisposable {
     let descriptor: number | null = null;
     try {
       descriptor = openSync(this.#path, 'r');
-      const worker = new Worker(new URL('./digest-worker.ts', import.meta.url).href, { smol: true });
+      const worker = new Worker(new URL('./digest-worker.ts', import.meta.url).href, { smol: true, ref: false });
       const thread = { worker, descriptor, ended: new Latch() };
       this.#thread = thread;
-      worker.unref();
       worker.onmessage = ({ data }: MessageEvent<DigestReport>) => this.#hear(data);
       worker.addEventListener('error', (event) => {
         event.preventDefault();

@@ -41,9 +41,11 @@ export async function runTool(argv: readonly string[], options: ToolOptions): Pr
       maxBuffer: MAX_OUTPUT_BYTES,
       ...(signal === undefined ? {} : { signal }),
     });
-    const finished = Promise.all([child.exited, child.stdout.text(), child.stderr.text()]).then(
-      ([exitCode, stdout, stderr]): ToolResult => ({ outcome: 'exited', exitCode, stdout, stderr }),
-    );
+    const finished = Promise.all([
+      child.exited,
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]).then(([exitCode, stdout, stderr]): ToolResult => ({ outcome: 'exited', exitCode, stdout, stderr }));
     // A tool that hangs in the kernel (a GPU that fell off the bus) survives SIGKILL: leave it, do not wait.
     const late = new Promise<ToolResult>((settle) => {
       timer = setTimeout(() => {

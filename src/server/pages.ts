@@ -1,51 +1,75 @@
-// The page for people at /ui/. Everything is in this file: no page may load anything from another host, and a page's
-// shell holds no secrets.
+// The page for people at /ui/: what was bundled for browsers, out of the executable. No page may load anything from
+// another host, and a page's shell holds no secrets.
 import type { AnyElysia } from 'elysia';
+import { pageBytes } from '../base/assets.ts';
+import { Fault } from '../base/fault.ts';
 import { pathOf } from '../dialects/intake.ts';
+import { Served } from './served.ts';
+
+// Pictures that were pasted are shown from blobs, those of the store from data: addresses.
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data: blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-cache',
+  'content-security-policy': POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };
 
-const PAGE = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Drover</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }
-  li { margin: .25rem 0; } code { font-size: .95em; } .dim { opacity: .7; }
-</style>
-<h1>Drover</h1>
-<p>This server speaks OpenAI's API at <code id="base"></code>. Try it out at <a href="/docs">/docs</a>.</p>
-<h2>Models</h2>
-<ul id="models"><li class="dim">Reading…</li></ul>
-<script>
-  document.getElementById('base').textContent = location.origin + '/v1';
-  const list = document.getElementById('models');
-  const say = (text) => { const item = document.createElement('li'); item.textContent = text; list.append(item); };
-  window.fetch('/v1/models').then(async (answer) => {
-    const body = await answer.json();
-    list.replaceChildren();
-    if (!answer.ok) return say(body.error.message);
-    if (body.data.length === 0) say('No models yet. Put GGUF files into a folder and name it with --models-folder.');
-    for (const model of body.data) say(model.id + ' — ' + model.status.value);
-  }).catch((error) => { list.replaceChildren(); say('The server does not answer: ' + error.message); });
-</script>
-</html>
-`;
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
 
+const FILES = '/ui/files/';
+/** The page's own places, by the first word behind /ui/; it finds its way from there. */
+const PLACES = /^\/ui\/(?:(?:api|bench|chat|get|instances|models|settings|setup)(?:\/|$)|$)/;
+const SHELL = 'index.html';
 const redirect = (): Response => new Response(null, { status: 302, headers: { location: '/ui/' } });
 
 export function pages(app: AnyElysia): void {
-  const page = (): Response => new Response(PAGE, { headers: PAGE_HEADERS });
+  const files = new Map<string, Served>();
+  const fileOf = (name: string): Served | null => {
+    const known = files.get(name);
+    if (known !== undefined) return known;
+    const contentType = TYPES[name.split('.').at(-1) ?? ''];
+    const gzipped = contentType === undefined ? null : pageBytes(name);
+    if (contentType === undefined || gzipped === null) return null;
+    const isShell = name === SHELL;
+    const file = new Served({
+      contentType,
+      gzipped,
+      read: async () => Bun.gunzipSync(gzipped),
+      isImmutable: !isShell,
+      ...(isShell ? { headers: PAGE_HEADERS } : {}),
+    });
+    files.set(name, file);
+    return file;
+  };
+  const answer = (request: Request): Promise<Response> | Response => {
+    const path = pathOf(request);
+    if (path === '/ui') return redirect();
+    const isFile = path.startsWith(FILES);
+    const isPlace = PLACES.test(path);
+    const file = isFile ? fileOf(path.slice(FILES.length)) : isPlace ? fileOf(SHELL) : null;
+    if (file !== null) return file.answer(request);
+    throw isPlace
+      ? new Fault('not_found', 'This build has no page.', { hint: 'Build it with "npm run build".' })
+      : new Fault('not_found', `There is nothing at ${path.slice(0, 200)}.`, { hint: 'The page begins at /ui/.' });
+  };
   app
     .get('/', redirect, { detail: { hide: true } })
     // The router takes a path with and without its last slash for one and the same.
-    .get('/ui/', ({ request }) => (pathOf(request) === '/ui' ? redirect() : page()), { detail: { hide: true } });
+    .get('/ui/', ({ request }) => answer(request), { detail: { hide: true } })
+    .get('/ui/*', ({ request }) => answer(request), { detail: { hide: true } });
 }

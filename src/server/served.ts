@@ -16,7 +16,11 @@ interface Kept {
 export interface ServedOptions {
   readonly contentType: string;
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
+  /** The same bytes as gzip, where they were compressed before; absent: they are compressed here. */
+  readonly gzipped?: Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** True: other bytes would have another name, so that nobody needs to ask again. */
+  readonly isImmutable?: boolean;
 }
 
 export class Served {
@@ -34,7 +38,7 @@ export class Served {
     const headers = new Headers({
       ...this.#options.headers,
       'content-type': this.#options.contentType,
-      'cache-control': 'no-cache',
+      'cache-control': this.#options.isImmutable === true ? 'private, max-age=31536000, immutable' : 'no-cache',
       etag,
       vary: 'Accept-Encoding',
       'x-content-type-options': 'nosniff',
@@ -49,10 +53,11 @@ export class Served {
   }
 
   async #keep(): Promise<Kept> {
+    const { gzipped: given } = this.#options;
+    if (given !== undefined) return { etag: etagOf(given), gzipped: given };
     try {
       const bytes = await this.#options.read();
-      // Weak: the same for the bytes and their compressed form.
-      const etag = `W/"${new Bun.CryptoHasher('sha256').update(bytes).digest('hex').slice(0, 24)}"`;
+      const etag = etagOf(bytes);
       if (bytes.byteLength < COMPRESSED_FROM_BYTES) return { etag, gzipped: null };
       const gzipped = await compress(bytes, { level: constants.Z_BEST_COMPRESSION });
       return { etag, gzipped: gzipped.byteLength < bytes.byteLength ? new Uint8Array(gzipped) : null };
@@ -63,6 +68,10 @@ export class Served {
     }
   }
 }
+
+/** Weak: the same for the bytes and their compressed form. */
+const etagOf = (bytes: Uint8Array): string =>
+  `W/"${new Bun.CryptoHasher('sha256').update(bytes).digest('hex').slice(0, 24)}"`;
 
 /** RFC 9110 13.1.2: weak comparison, `*` is any. */
 export function hasTag(header: string | null, etag: string): boolean {

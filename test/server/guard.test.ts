@@ -221,7 +221,7 @@ describe('keys', () => {
 
   test('the list of routes is the server’s own', () => {
     expect(asked.length).toBeGreaterThan(100);
-    expect(asked.filter(({ method, path }) => method === 'GET' && scopeOf(method, path) === 'open').length).toBe(8);
+    expect(asked.filter(({ method, path }) => method === 'GET' && scopeOf(method, path) === 'open').length).toBe(12);
   });
 
   test.each(transports)(
@@ -239,7 +239,7 @@ describe('keys', () => {
       };
       for (const { method, path } of asked) {
         if (isRefusedAnyway(method, path)) continue;
-        const isOpen = open.has(path) || /^\/docs(?!\/json$)/.test(path);
+        const isOpen = open.has(path) || /^\/(?:ui\/|docs(?!\/json$))/.test(path);
         expect(scopeOf(method, path) === 'open').toBe(isOpen);
         const refused = (status: number) => (status === 401) === !isOpen;
         await expectStatus('none', method, { path, headers: {} }, refused);

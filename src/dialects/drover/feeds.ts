@@ -19,11 +19,24 @@ import {
   setupFrame,
 } from './stream.ts';
 
-export async function* eventFeed(drover: Drover, after: number | null, signal: AbortSignal): AsyncGenerator<string> {
+export interface EventQuery {
+  /** Events after this sequence that are still known come first; null: only what comes. */
+  readonly after: number | null;
+  /** Lines of ours and of engines too. In a log anything may stand: they are for admins. */
+  readonly hasLines: boolean;
+}
+
+export async function* eventFeed(
+  drover: Drover,
+  { after, hasLines }: EventQuery,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   // The headers must go out at once, events or not.
   yield ': drover\n\n';
   const events = drover.bus.stream(after === null ? { signal } : { signal, after });
   for await (const told of events) {
+    const { type } = told.event;
+    if (!hasLines && (type === 'log' || type === 'engine.output')) continue;
     yield eventFrame(told);
     if (told.event.type === 'server.stopping') return;
   }

@@ -82,9 +82,11 @@ export const EVENTS: Operation = {
   description: [
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
     'instance.changed, instance.progress, instance.verdict, instance.unwanted, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
+    'Lines of logs (log, engine.output) are sent to admins only.',
   ].join(' '),
   parameters: [
     query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),
+    query('lines', 'false: no lines of logs.', { schema: Type.Boolean({ default: true }) }),
     {
       name: 'Last-Event-ID',
       in: 'header',

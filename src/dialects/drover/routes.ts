@@ -1,5 +1,6 @@
 // Our own API under /drover/: what the command line and the page use. Each route is one call to the core.
 import type { AnyElysia } from 'elysia';
+import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
@@ -76,10 +77,12 @@ async function fit(drover: Drover, request: Request): Promise<unknown> {
 }
 
 function events(drover: Drover, request: Request): Response {
-  const last = request.headers.get('last-event-id') ?? queryOf(request).get('after');
+  const query = queryOf(request);
+  const last = request.headers.get('last-event-id') ?? query.get('after');
+  const hasLines = mayDo(request, 'admin') && (query.get('lines') === null || isTrue(query.get('lines')));
   const after = last !== null && /^\d{1,15}$/.test(last) ? Number(last) : null;
   return new Response(
-    frameStream((signal) => eventFeed(drover, after, signal), {
+    frameStream((signal) => eventFeed(drover, { after, hasLines }, signal), {
       signal: request.signal,
       heartbeat: sseComment('still here'),
       onError: () => null,

@@ -2,7 +2,7 @@
 // stays in this tab (sessionStorage), and nothing is ever asked of another host.
 
 const DOCUMENT = '/docs/json';
-const KEY_NAME = 'drover-docs-key';
+const KEY_NAME = 'drover-key';
 /** "Try it out" waits for the end of an answer, and some streams have none: so long they are read. */
 const ENDLESS_MS = 5000;
 

@@ -1,0 +1,26 @@
+// What this server answers, in types: those of its own schemas, so that page and server cannot drift apart.
+import type { Static, TSchema } from '@sinclair/typebox';
+import type { DroverEvent } from '../../core/vocabulary.ts';
+import type * as answers from '../../dialects/drover/schema-answers.ts';
+import type * as desks from '../../dialects/drover/schema-desks.ts';
+
+type ReadonlyDeep<T> = T extends object ? { readonly [Key in keyof T]: ReadonlyDeep<T[Key]> } : T;
+
+/** The type of what a schema's maker describes; nothing of an answer is changed in place. */
+export type Answer<Maker extends () => TSchema> = ReadonlyDeep<Static<ReturnType<Maker>>>;
+
+export type Status = Answer<typeof answers.statusAnswer>;
+export type Model = Answer<typeof answers.modelAnswer>;
+export type Models = Answer<typeof answers.modelsAnswer>;
+export type Instance = Answer<typeof answers.instanceAnswer>;
+export type Verdict = Answer<typeof answers.verdictAnswer>;
+export type Hardware = Answer<typeof answers.hardwareAnswer>;
+export type Fit = Answer<typeof answers.fitAnswer>;
+export type UsageReport = Answer<typeof answers.usageAnswer>;
+export type Download = Answer<typeof desks.downloadAnswer>;
+export type Downloads = Answer<typeof desks.downloadsAnswer>;
+export type Offer = Answer<typeof desks.offerAnswer>;
+export type Hits = Answer<typeof desks.hitsAnswer>;
+
+/** One frame of `GET /drover/events`. */
+export type ServerEvent = DroverEvent & { readonly sequence: number; readonly at: number };

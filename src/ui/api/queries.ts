@@ -1,0 +1,69 @@
+// What pages ask of the server, as queries that are shared, kept, and refreshed by the event stream (app/live).
+import { QueryClient, useQuery } from '@tanstack/react-query';
+import type { Downloads, Hardware, Instance, Model, Models, Status, UsageReport, Verdict } from './answers.ts';
+import { get, isApiError } from './client.ts';
+
+/** First word of every key: what the event stream makes stale. */
+export const keys = {
+  status: ['status'],
+  models: ['models'],
+  instances: ['instances'],
+  verdicts: ['verdicts'],
+  hardware: ['hardware'],
+  usage: ['usage'],
+  downloads: ['downloads'],
+} as const;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // Events tell what is new; nothing is asked by the clock.
+      staleTime: Number.POSITIVE_INFINITY,
+      refetchOnWindowFocus: false,
+      // The event stream knows better than the browser when the server is back, and then everything is asked anew.
+      networkMode: 'always',
+      retry: (count, error) => isApiError(error) && error.status >= 500 && count < 2,
+    },
+    mutations: { networkMode: 'always' },
+  },
+});
+
+export const useStatus = () =>
+  useQuery({ queryKey: keys.status, queryFn: ({ signal }) => get<Status>('/drover/status', { signal }) });
+
+export const useModels = () =>
+  useQuery({
+    queryKey: keys.models,
+    queryFn: async ({ signal }) => (await get<Models>('/drover/models', { signal })).models,
+  });
+
+/** Models that can be talked to. */
+export const isChatModel = (model: Model): boolean =>
+  model.failure === null && (model.kind === 'text' || model.isCustom || model.kind === 'unknown');
+
+export const useInstances = () =>
+  useQuery({
+    queryKey: keys.instances,
+    queryFn: async ({ signal }) => (await get<{ instances: Instance[] }>('/drover/instances', { signal })).instances,
+  });
+
+export const useVerdicts = () =>
+  useQuery({
+    queryKey: keys.verdicts,
+    queryFn: async ({ signal }) => (await get<{ verdicts: Verdict[] }>('/drover/verdicts', { signal })).verdicts,
+  });
+
+export const useHardware = () =>
+  useQuery({ queryKey: keys.hardware, queryFn: ({ signal }) => get<Hardware>('/drover/hardware', { signal }) });
+
+export const useUsage = () =>
+  useQuery({
+    queryKey: keys.usage,
+    queryFn: ({ signal }) => get<UsageReport>('/drover/usage', { signal, query: { limit: 100 } }),
+  });
+
+export const useDownloads = () =>
+  useQuery({
+    queryKey: keys.downloads,
+    queryFn: async ({ signal }) => (await get<Downloads>('/drover/downloads', { signal })).downloads,
+  });

@@ -1,0 +1,7 @@
+// The page "home"; its parts are on their way.
+import { PageHeader } from '../../parts/page-header.tsx';
+import { texts } from '../../texts/index.ts';
+
+export function HomePage() {
+  return <PageHeader title={texts.app.pages.home} />;
+}

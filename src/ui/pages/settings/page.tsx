@@ -1,0 +1,7 @@
+// The page "settings"; its parts are on their way.
+import { PageHeader } from '../../parts/page-header.tsx';
+import { texts } from '../../texts/index.ts';
+
+export function SettingsPage() {
+  return <PageHeader title={texts.app.pages.settings} />;
+}

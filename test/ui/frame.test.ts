@@ -1,0 +1,134 @@
+// The frame of the page in a real browser, against the compiled executable: it comes whole and from here alone, leads
+// everywhere by mouse and by keyboard, and is usable by everybody.
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
+import { openPage, type WatchedPage } from '../fixtures/page.ts';
+import { tinyLlama } from '../fixtures/tiny-models.ts';
+
+const models = temporaryFolder('frame-models');
+const PLACES = ['/', '/chat', '/models', '/get', '/instances', '/bench', '/api', '/settings'];
+
+let drover: RunningDrover;
+beforeAll(async () => {
+  writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
+  drover = await startDrover({ modelsFolders: [models.path] });
+  await drover.waitForLine(/engine ready/);
+});
+afterAll(async () => {
+  await drover?.[Symbol.asyncDispose]();
+  models[Symbol.dispose]();
+});
+
+test('its files are compressed, kept for good by their names, and sealed by a policy', async () => {
+  const shell = await drover.request('/ui/');
+  const html = await shell.text();
+  expect(shell.headers.get('content-security-policy')).toContain(
+    "default-src 'none'; script-src 'self'; style-src 'self'",
+  );
+  expect(shell.headers.get('cache-control')).toBe('no-cache');
+  const files = [...html.matchAll(/\/ui\/files\/[\w.-]+/g)].map(([path]) => path);
+  expect(files.length).toBeGreaterThanOrEqual(3);
+  for (const file of files) {
+    const answer = await drover.request(file, { headers: { 'accept-encoding': 'gzip' } });
+    expect([file, answer.status, answer.headers.get('content-encoding')]).toEqual([file, 200, 'gzip']);
+    expect(answer.headers.get('cache-control')).toContain('immutable');
+    const plain = await drover.request(file, { headers: { 'accept-encoding': 'identity' } });
+    expect([plain.headers.get('content-encoding'), await plain.text()]).toEqual([null, await answer.text()]);
+  }
+  expect((await drover.request('/ui/files/none.js')).status).toBe(404);
+  expect((await drover.request('/ui/files/..%2findex.html')).status).toBe(404);
+  // A place within the page is the page.
+  expect(await (await drover.request('/ui/models/some/deep%20place')).text()).toBe(html);
+});
+
+describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+  let watched: WatchedPage;
+  beforeAll(async () => {
+    watched = await openPage(drover, { colorScheme });
+  });
+  afterAll(() => watched?.[Symbol.asyncDispose]());
+
+  test.each(PLACES)('%s has one first heading, and axe finds nothing serious', async (place) => {
+    await watched.visit(place);
+    expect(await watched.page.locator('h1').count()).toBe(1);
+    expect(await watched.axe()).toEqual([]);
+    expect(watched.complaints).toEqual([]);
+    expect(watched.browser.strays).toEqual([]);
+  });
+});
+
+describe('with the keyboard alone', () => {
+  let watched: WatchedPage;
+  beforeAll(async () => {
+    watched = await openPage(drover, { path: '/models' });
+  });
+  afterAll(() => watched?.[Symbol.asyncDispose]());
+
+  test('the first stop skips to the content', async () => {
+    const { page } = watched;
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('document.activeElement.id')).toBe('content');
+  });
+
+  test('the palette opens, finds, goes, and gives the focus back', async () => {
+    const { page } = watched;
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox', { name: 'Where to, or what to do?' });
+    await field.waitFor();
+    expect(await field.evaluate((node) => node === document.activeElement)).toBe(true);
+    await page.keyboard.type('bench');
+    expect(await page.getByRole('option').first().textContent()).toBe('Benchmarks');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/ui/bench');
+    await field.waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('talker');
+    await page.getByRole('option', { name: /^Chat with talker/ }).waitFor();
+    expect(await watched.axe()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await field.waitFor({ state: 'detached' });
+  });
+});
+
+test('where it is narrow, the navigation opens by its button and goes away after a choice', async () => {
+  await using watched = await openPage(drover, { path: '/models', width: 360, height: 760 });
+  const { page } = watched;
+  const link = page.getByRole('link', { name: 'Settings' });
+  expect(await link.isVisible()).toBe(false);
+  await page.getByRole('button', { name: 'Open the navigation' }).click();
+  await link.click();
+  await page.waitForURL('**/ui/settings');
+  await link.waitFor({ state: 'hidden' });
+  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+});
+
+test('a server that goes away is told at once, and one that comes back is found by the page itself', async () => {
+  await using data = temporaryFolderAsync('frame-data');
+  const first = await startDrover({ dataFolder: data.path, modelsFolders: [models.path] });
+  await using watched = await openPage(first, { path: '/models' });
+  const { page } = watched;
+  await page.getByText('Connected').waitFor();
+  await first[Symbol.asyncDispose]();
+  await page.getByText('The server does not answer.').first().waitFor();
+  const second = await startDrover({
+    dataFolder: data.path,
+    modelsFolders: [models.path],
+    listen: new URL(first.url).host,
+  });
+  try {
+    await page.getByText('The server is back.').first().waitFor();
+    await page.getByText('Connected').waitFor();
+    expect(await page.getByText('The server does not answer.').count()).toBe(0);
+  } finally {
+    await second[Symbol.asyncDispose]();
+  }
+});
+
+const temporaryFolderAsync = (name: string): { readonly path: string } & AsyncDisposable => {
+  const folder = temporaryFolder(name);
+  return { path: folder.path, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };
+};
