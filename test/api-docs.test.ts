@@ -78,7 +78,7 @@ const LAST = [
 ];
 /** Routes that are in no document: pages for people, and a method that is shown as two others. */
 const HIDDEN = [
-  ...['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/'],
+  ...['ALL /upstream/*', 'GET /', 'GET /docs', 'GET /docs/*', 'GET /ui/', 'GET /ui/*'],
   // LlamaHome's own names in their second place.
   ...['process', 'process_prompt', 'stream', 'load_model', 'unload_model', 'configure_model', 'save_config'].map(
     (name) => `POST /v1/${name}`,
