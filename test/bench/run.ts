@@ -1,6 +1,6 @@
 // `bun run bench [NAME…]`: measures side by side in one run and prints a Markdown table. Figures, not tests: it fails only when it breaks.
 import { cpus, release, totalmem } from 'node:os';
-import { build, hostBinary, runInstalled } from '../../build.ts';
+import { build, buildPage, hostBinary, runInstalled } from '../../build.ts';
 import type { Figure } from './measure.ts';
 
 const words = process.argv.slice(2);
@@ -8,6 +8,7 @@ if (!words.includes('--installed')) process.exit(runInstalled(import.meta.path, 
 
 const { ensureTestEngine } = await import('../fixtures/engine-setup.ts');
 await ensureTestEngine();
+await buildPage();
 await build(hostBinary, null);
 
 const { benchServing } = await import('./serving.ts');
@@ -17,6 +18,7 @@ const { benchGenerate } = await import('./generate.ts');
 const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
 const { benchDownload } = await import('./download.ts');
+const { benchPage } = await import('./page.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   serving: benchServing,
@@ -27,6 +29,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   scan: benchGgufScan,
   rescan: benchLibraryRescan,
   download: benchDownload,
+  page: benchPage,
 };
 const asked = words.filter((word) => !word.startsWith('--'));
 console.log(
