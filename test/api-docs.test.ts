@@ -75,6 +75,8 @@ const LAST = [
   'POST /api/server/restart',
   'POST /drover/restart',
   'POST /api/server/restart/hard',
+  // From then on a key is needed.
+  'POST /drover/keys',
 ];
 /** Routes that are in no document: pages for people, and a method that is shown as two others. */
 const HIDDEN = [
@@ -182,8 +184,18 @@ const operations = operationsOf(document);
 const rankOf = ({ name }: Operation): number => LAST.indexOf(name);
 const inOrder = [...operations].sort((left, right) => rankOf(left) - rankOf(right));
 
-const send = ({ path, init }: Sending): Promise<Response> =>
-  server.request(path, { ...init, signal: AbortSignal.timeout(WAIT_MS) });
+/** Once a key was made, everybody needs one. */
+let madeKey: string | null = null;
+const send = async ({ path, init }: Sending): Promise<Response> => {
+  const headers = new Headers(init.headers);
+  if (madeKey !== null) headers.set('authorization', `Bearer ${madeKey}`);
+  const answer = await server.request(path, { ...init, headers, signal: AbortSignal.timeout(WAIT_MS) });
+  if (path === '/drover/keys' && init.method === 'POST' && answer.ok) {
+    const { key } = (await answer.clone().json()) as { readonly key: string };
+    madeKey = key;
+  }
+  return answer;
+};
 const exampleOf = (operation: Operation): unknown => {
   const body = bodyOf(operation);
   return body === null ? undefined : examplesOf(body.media)[0]?.[1];

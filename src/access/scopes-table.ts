@@ -25,6 +25,8 @@ export const PERMISSIONS: readonly Permission[] = [
   // Whoever holds a token may renew it, whatever else its user may: the verb itself looks at it.
   ...rows('open', 'POST', ['/api/auth/login', '/api/auth/refresh']),
 
+  ...rows('known', 'GET', ['/drover/me']),
+
   // Inference: OpenAI's, Anthropic's and the engine's own routes.
   ...rows('chat', 'POST', ['/v1/chat/completions', '/v1/chat/completions/input_tokens']),
   ...rows('chat', 'POST', ['/v1/chat/completions/control', '/v1/completions', '/v1/embeddings']),
@@ -133,6 +135,9 @@ export const PERMISSIONS: readonly Permission[] = [
     '/api/server/restart/hard',
     '/drover/restart',
   ]),
+  ...rows('admin', 'GET', ['/drover/keys']),
+  ...rows('admin', 'POST', ['/drover/keys']),
+  ...rows('admin', 'DELETE', ['/drover/keys/:name']),
   ...rows('admin', 'POST', ['/api/binary/update', '/api/binary/update/force']),
   ...rows('admin', 'GET', ['/drover/logs', '/logs', '/logs/stream', '/logs/stream/*']),
   ...rows('admin', 'GET', home('logs')),

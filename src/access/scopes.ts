@@ -11,8 +11,8 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** What a route asks of its caller: a scope, or nothing at all. */
-export type Access = Scope | 'open';
+/** What a route asks of its caller: a scope, a key or a token whatever it may do, or nothing at all. */
+export type Access = Scope | 'known' | 'open';
 
 const NAMES: ReadonlySet<string> = new Set(SCOPES);
 export const isScope = (word: string): word is Scope => NAMES.has(word);

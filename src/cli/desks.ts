@@ -13,6 +13,7 @@ import type { Log } from '../base/log.ts';
 import type { Store } from '../base/store.ts';
 import type { Environment, Paths } from '../config/paths.ts';
 import { defaultSettings, type Settings } from '../config/schema.ts';
+import { AccessDesk } from '../core/access-desk.ts';
 import { Advisor } from '../core/advisor.ts';
 import { Configuration } from '../core/configuration.ts';
 import { Conversation } from '../core/conversation.ts';
@@ -157,6 +158,7 @@ export function makeDesks(options: DesksOptions): Desks {
     advisor,
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
     hubToken,
+    access: new AccessDesk({ keys: options.keys, users: options.users, log: log.as('access') }),
     logins: new Logins(options.users, options.tokens),
     // What was changed by a request and not saved yet counts as well.
     rates: new Rates({ settings: () => home.defaults.over(settings()) }),

@@ -3,6 +3,7 @@
 import type { Logins } from '../access/logins.ts';
 import type { Rates } from '../access/rates.ts';
 import type { HubToken } from '../models/hub-token.ts';
+import type { AccessDesk } from './access-desk.ts';
 import type { Advisor } from './advisor.ts';
 import type { Bench } from './bench.ts';
 import type { Configuration } from './configuration.ts';
@@ -31,6 +32,7 @@ export interface Desks {
   readonly advisor: Advisor;
   readonly settings: SystemSettings;
   readonly hubToken: HubToken;
+  readonly access: AccessDesk;
   readonly logins: Logins;
   readonly rates: Rates;
   readonly registrations: ModelRegistrations;

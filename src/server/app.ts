@@ -11,6 +11,7 @@ import { claraRoutes } from '../dialects/clara/routes.ts';
 import { faultOfThrown, faultResponse, type KnownRoute } from '../dialects/crossroads.ts';
 import { crossroadsRoutes } from '../dialects/crossroads-routes.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
+import { accessRoutes } from '../dialects/drover/routes-access.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
@@ -98,6 +99,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     llamactlRoutes(app, drover, desks);
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
+    accessRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {
       drover,

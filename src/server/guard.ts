@@ -113,7 +113,7 @@ export class Guard {
   }
 
   /** Who may not is counted as well. */
-  #admitKnown(request: Request, path: string, identity: Identity | null, needed: Scope): null {
+  #admitKnown(request: Request, path: string, identity: Identity | null, needed: Scope | 'known'): null {
     this.#count(request, path, identity);
     return admit(request, permitted(identity, needed));
   }
@@ -201,13 +201,13 @@ export class Guard {
 }
 
 /** Throws `unauthorized` for nobody's key, `forbidden` for one that may less than is needed. */
-function permitted(identity: Identity | null, needed: Scope): Identity {
+function permitted(identity: Identity | null, needed: Scope | 'known'): Identity {
   if (identity === null) {
     throw new Fault('unauthorized', 'A valid API key is needed.', {
       hint: 'Send "Authorization: Bearer KEY"; make one with "drover keys add NAME".',
     });
   }
-  if (grants(identity.scopes, needed)) return identity;
+  if (needed === 'known' || grants(identity.scopes, needed)) return identity;
   const who = identity.kind === 'user' ? 'user' : 'key';
   throw new Fault('forbidden', `This ${who} lacks the scope "${needed}".`, {
     hint: `A key that has it is made by "drover keys add NAME --scopes ${needed}".`,
