@@ -41,6 +41,13 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('chat', 'POST', home('process', 'process_prompt', 'stream')),
   ...rows('chat', 'GET', ['/v1/ws']),
 
+  // The page's chats: each caller's own.
+  ...rows('chat', 'GET', ['/drover/chats', '/drover/chats/export', '/drover/chats/:id', '/drover/chats/:id/export']),
+  ...rows('chat', 'POST', ['/drover/chats', '/drover/chats/import']),
+  ...rows('chat', 'PATCH', ['/drover/chats/:id']),
+  ...rows('chat', 'PUT', ['/drover/chats/:id/messages/:message']),
+  ...rows('chat', 'DELETE', ['/drover/chats', '/drover/chats/:id', '/drover/chats/:id/messages/:message']),
+
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
   ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit']),

@@ -19,6 +19,7 @@ import { customCommand, wantsPort } from '../config/custom.ts';
 import { environment, loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
+import { CHATS_MIGRATION } from '../core/chats.ts';
 import type { Desks } from '../core/desks.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
 import { foreignCommand, isForeign } from '../core/foreign-engines.ts';
@@ -52,6 +53,7 @@ const MIGRATIONS = [
   GENERATED_MIGRATION,
   MODEL_BOOK_MIGRATION,
   SESSIONS_MIGRATION,
+  CHATS_MIGRATION,
   WANTED_MIGRATION,
   DOWNLOADS_MIGRATION,
   TEST_MIGRATION,

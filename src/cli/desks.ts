@@ -15,6 +15,7 @@ import type { Environment, Paths } from '../config/paths.ts';
 import { defaultSettings, type Settings } from '../config/schema.ts';
 import { AccessDesk } from '../core/access-desk.ts';
 import { Advisor } from '../core/advisor.ts';
+import { Chats } from '../core/chats.ts';
 import { Configuration } from '../core/configuration.ts';
 import { Conversation } from '../core/conversation.ts';
 import type { Desks } from '../core/desks.ts';
@@ -180,7 +181,7 @@ export function makeDesks(options: DesksOptions): Desks {
 function makeConversations(
   options: DesksOptions,
   configuration: Configuration,
-): Pick<Desks, 'registrations' | 'storage' | 'sessions' | 'conversation'> {
+): Pick<Desks, 'registrations' | 'storage' | 'sessions' | 'conversation' | 'chats'> {
   const { drover, bus, log, store, library, modelBook, paths, settings } = options;
   const storage = new ModelStorage({
     library,
@@ -205,7 +206,7 @@ function makeConversations(
     owner: 'beautyai',
   });
   const conversation = new Conversation({ drover, sessions, registrations, defaultsOf });
-  return { registrations, storage, sessions, conversation };
+  return { registrations, storage, sessions, conversation, chats: new Chats(store) };
 }
 
 function makeReports({ drover, bus, settings, paths }: DesksOptions): Pick<Desks, 'system' | 'performance'> {

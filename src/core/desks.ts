@@ -6,6 +6,7 @@ import type { HubToken } from '../models/hub-token.ts';
 import type { AccessDesk } from './access-desk.ts';
 import type { Advisor } from './advisor.ts';
 import type { Bench } from './bench.ts';
+import type { Chats } from './chats.ts';
 import type { Configuration } from './configuration.ts';
 import type { Conversation } from './conversation.ts';
 import type { DownloadDesk } from './download-desk.ts';
@@ -39,6 +40,8 @@ export interface Desks {
   readonly storage: ModelStorage;
   readonly sessions: Sessions;
   readonly conversation: Conversation;
+  /** The page's. */
+  readonly chats: Chats;
   readonly system: SystemReports;
   readonly performance: PerformanceWindow;
   readonly bench: Bench;

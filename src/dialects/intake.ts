@@ -81,17 +81,20 @@ export async function readObject(
 }
 
 /** A small JSON object as a value; an empty body is an empty object. Throws 400, 413 and 415. */
-export async function readFields(request: Request): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readBytes(request, MANAGEMENT_LIMIT_BYTES);
+export async function readFields(
+  request: Request,
+  limitBytes = MANAGEMENT_LIMIT_BYTES,
+): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await readBytes(request, limitBytes);
   if (bytes.byteLength === 0) return {};
   requireJson(request);
   scanObject(bytes, []);
   return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
 }
 
-/** A small body of this shape. Throws `bad_request` that names the field. */
-export const bodyOf = async <S extends TSchema>(request: Request, schema: S): Promise<Static<S>> =>
-  shapedFields(await readFields(request), schema);
+/** A body of this shape, a small one unless a limit is named. Throws `bad_request` that names the field. */
+export const bodyOf = async <S extends TSchema>(request: Request, schema: S, limitBytes?: number): Promise<Static<S>> =>
+  shapedFields(await readFields(request, limitBytes), schema);
 
 /** The same of a body that was read already. */
 export function shapedFields<S extends TSchema>(fields: Readonly<Record<string, unknown>>, schema: S): Static<S> {

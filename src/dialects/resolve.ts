@@ -78,7 +78,7 @@ export function changesState(method: string, path: string): boolean {
 /** What anybody may read or do, key or no key: the permission table says it. */
 export const isOpen = (method: string, path: string): boolean => scopeOf(method, path) === 'open';
 
-/** Routes whose body goes to an engine. They may be large. */
-const MANAGEMENT = /^\/(?:drover|unload|api|logs|models|system|ws)(?:\/|$)/;
+/** All routes but those whose body goes to an engine, or holds what was said to one: those may be large. */
+const MANAGEMENT = /^\/(?:drover(?!\/chats\/)|unload|api|logs|models|system|ws)(?:\/|$)/;
 
 export const takesLargeBody = (path: string): boolean => !MANAGEMENT.test(path);

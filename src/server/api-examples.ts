@@ -48,6 +48,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   registeredModel: example((here) => registered(here), 'my-registered-model'),
   session: example(({ desks }) => desks?.sessions.list()[0]?.id, 'an-example'),
   sessionFile: example((here) => savedSession(here), 'beautyai_session_an-example.json'),
+  chat: example((here) => latestChat(here)?.id, 'an-example'),
+  chatMessage: example((here) => latestChat(here)?.headId, 'a-message'),
   download: example((here) => download(here, () => true)?.id, 'dl-1'),
   runningDownload: example((here) => download(here, (job) => job.finishedAt === null)?.id, 'dl-1'),
   endedDownload: example((here) => download(here, (job) => job.finishedAt !== null)?.id, 'dl-1'),
@@ -61,6 +63,11 @@ const registered = ({ desks }: Here): string | undefined =>
   desks?.registrations.list().findLast(({ document }) => document !== null)?.name;
 const savedSession = ({ desks }: Here): string | undefined =>
   desks?.sessions.list().find(({ file }) => file !== null)?.file?.fileName;
+/** Of the local caller: nobody's key is told of another's. */
+const latestChat = ({ desks }: Here) =>
+  desks === null || desks.access.list().length > 0
+    ? undefined
+    : desks.chats.list(['local'], '', 20, null).chats.find(({ headId }) => headId !== null);
 const isText = (view: ModelView): boolean => view.kind === 'text' && !view.isCustom;
 const canInfill =
   ({ drover }: Here) =>

@@ -13,6 +13,7 @@ import { crossroadsRoutes } from '../dialects/crossroads-routes.ts';
 import { droverRoutes } from '../dialects/drover/routes.ts';
 import { accessRoutes } from '../dialects/drover/routes-access.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
+import { chatRoutes } from '../dialects/drover/routes-chats.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
@@ -100,6 +101,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     deskRoutes(app, drover, desks);
     benchRoutes(app, desks);
     accessRoutes(app, desks);
+    chatRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {
       drover,
