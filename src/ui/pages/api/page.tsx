@@ -1,7 +1,51 @@
-// The page "api"; its parts are on their way.
+// The page "API": addresses, documents, snippets for other programs, and the keys that they send.
+import { BookOpen, Download } from 'lucide-react';
+import { open } from '../../api/client.ts';
+import { Button } from '../../parts/button.tsx';
+import { Card } from '../../parts/card.tsx';
 import { PageHeader } from '../../parts/page-header.tsx';
+import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
+import { Addresses } from './addresses.tsx';
+import { Connect } from './connect.tsx';
+import { KeyList } from './key-list.tsx';
 
 export function ApiPage() {
-  return <PageHeader title={texts.app.pages.api} />;
+  const { documents } = texts.api;
+  return (
+    <>
+      <PageHeader title={texts.app.pages.api} text={texts.api.text} />
+      <div className="column api-page">
+        <Connect />
+        <div className="grid-2">
+          <Addresses />
+          <div className="column api-page">
+            <Card title={documents.title} text={documents.text}>
+              <div className="row">
+                <a className="button button-primary" href="/docs">
+                  <BookOpen size={16} aria-hidden />
+                  {documents.open}
+                </a>
+                <Button icon={<Download size={16} aria-hidden />} onClick={() => void saveDocument().catch(toastError)}>
+                  {documents.download}
+                </Button>
+              </div>
+            </Card>
+            <KeyList />
+          </div>
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** A link could not send the key. */
+async function saveDocument(): Promise<void> {
+  const answer = await open('GET', '/docs/json');
+  const address = URL.createObjectURL(await answer.blob());
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = 'drover-openapi.json';
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
