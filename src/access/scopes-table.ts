@@ -50,7 +50,7 @@ export const PERMISSIONS: readonly Permission[] = [
 
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
-  ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit']),
+  ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit', '/drover/details']),
   ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts', '/drover/downloads']),
   ...rows('model_read', 'GET', ['/api/models']),
   ...rows('model_read', 'GET', ['/drover/offer', '/drover/search']),
@@ -113,6 +113,8 @@ export const PERMISSIONS: readonly Permission[] = [
 
   // The configuration. To validate a text changes nothing, whatever the method.
   ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
+  ...rows('config_read', 'GET', ['/drover/entry']),
+  ...rows('config_write', 'PATCH', ['/drover/entry']),
   ...rows('config_read', 'POST', ['/api/config/validate']),
   ...rows('config_read', 'GET', home('get_config')),
   ...rows('config_write', 'POST', home('configure_model', 'save_config', 'reset_config')),

@@ -30,6 +30,7 @@ import type { House } from '../core/house.ts';
 import { InstanceDesk } from '../core/instance-desk.ts';
 import { MachineDesk } from '../core/machine-desk.ts';
 import type { ModelBook } from '../core/model-book.ts';
+import { ModelDesk } from '../core/model-desk.ts';
 import { ModelRegistrations } from '../core/model-registrations.ts';
 import { ModelStorage } from '../core/model-storage.ts';
 import { PerformanceWindow } from '../core/performance-window.ts';
@@ -159,6 +160,7 @@ export function makeDesks(options: DesksOptions): Desks {
     advisor,
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
     hubToken,
+    models: new ModelDesk({ drover, library, configuration }),
     access: new AccessDesk({ keys: options.keys, users: options.users, log: log.as('access') }),
     logins: new Logins(options.users, options.tokens),
     // What was changed by a request and not saved yet counts as well.

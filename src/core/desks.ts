@@ -17,6 +17,7 @@ import type { HomeDesk } from './home-desk.ts';
 import type { InstanceDesk } from './instance-desk.ts';
 import type { MachineDesk } from './machine-desk.ts';
 import type { MachineFacts } from './machine-facts.ts';
+import type { ModelDesk } from './model-desk.ts';
 import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
@@ -38,6 +39,7 @@ export interface Desks {
   readonly rates: Rates;
   readonly registrations: ModelRegistrations;
   readonly storage: ModelStorage;
+  readonly models: ModelDesk;
   readonly sessions: Sessions;
   readonly conversation: Conversation;
   /** The page's. */

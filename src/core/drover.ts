@@ -2,10 +2,11 @@
 import type { Bus } from '../base/bus.ts';
 import type { Log } from '../base/log.ts';
 import type { EngineBuild } from '../engine/build.ts';
-import type { LaunchPlan } from '../engine/command.ts';
+import type { CacheType, LaunchPlan } from '../engine/command.ts';
 import type { ModelFacts, ModelKind } from '../gguf/facts.ts';
 import type { Snapshot } from '../hardware/probe.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { DeviceTake, NoFit } from './placement.ts';
 import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
 
 /** A model as everybody may see it: from the library, from the configuration, or both. */
@@ -57,8 +58,14 @@ export interface Lease extends AsyncDisposable {
   report(usage: Omit<Usage, 'modelId'>): void;
 }
 
+/** What is asked for in place of the entry's own; absent: as the entry has it, else automatic. */
 export interface FitOptions {
   readonly contextTokens?: number | undefined;
+  /** As `-ngl` counts; 0: none. */
+  readonly gpuLayers?: number | undefined;
+  /** For K and V. */
+  readonly cacheType?: CacheType | undefined;
+  readonly slotCount?: number | undefined;
 }
 
 /** What a model would take, without loading it. */
@@ -69,6 +76,21 @@ export interface FitReport {
   /** Bytes by device that the plan takes; `Host` for RAM. */
   readonly takesBytes: Readonly<Record<string, number>>;
   readonly freeBytes: Readonly<Record<string, number>>;
+  /** What the plan takes, part by part; empty where nothing fits. */
+  readonly parts: readonly DeviceTake[];
+  /** The least that it takes over all devices where it does not fit; else null. */
+  readonly neededBytes: number | null;
+  /** A change of what was asked for that would fit, where that does not; null: nothing does, or none is needed. */
+  readonly wouldFit: NoFit['wouldFit'];
+  /** Loaded models whose leaving would make room, where only that is lacking. */
+  readonly inTheWay: readonly string[];
+  /** Between which the wishes may lie. */
+  readonly bounds: {
+    /** Blocks and the output layer. */
+    readonly layersTotal: number;
+    readonly trainedContextTokens: number | null;
+    readonly cacheTypes: readonly CacheType[];
+  };
   /** Why it is so, in sentences. */
   readonly reasons: readonly string[];
   readonly argv: readonly string[];

@@ -228,7 +228,7 @@ export class House implements Drover {
     const model = this.#find(name);
     await this.#options.choice.ensure();
     await this.#launcher.measure();
-    return this.#launcher.fit(model, this.#dispatch.tickets.reservations(), options.contextTokens);
+    return this.#launcher.fit(model, this.#dispatch.tickets.reservations(), options);
   }
 
   /** What entries of the configuration are made from. Waits for the engine only where a wish needs a plan. */

@@ -1,8 +1,9 @@
 // From "this model, beside those" to a launch: measures the memory there is, places, corrects by experience, prepares
 // the process. The scheduler asks it; it must never start anything.
 import { Fault, toFault } from '../base/fault.ts';
-import type { Settings } from '../config/schema.ts';
+import type { ModelEntry, Settings } from '../config/schema.ts';
 import type { EngineBuild } from '../engine/build.ts';
+import type { CacheType } from '../engine/command.ts';
 import type { LoadFacts } from '../engine/verdict.ts';
 import { reconcile } from '../hardware/devices.ts';
 import type { Snapshot } from '../hardware/probe.ts';
@@ -10,7 +11,7 @@ import type { LibraryModel } from '../models/library.ts';
 import { type Budget, budgetOf, cappedBudget, type Held, pooled, sumBytes } from './budget.ts';
 import type { CorrectionKey, Corrections } from './corrections.ts';
 import type { Launch } from './dispatch.ts';
-import type { DroverStatus, FitReport } from './drover.ts';
+import type { DroverStatus, FitOptions, FitReport } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
 import { isForeign } from './foreign-engines.ts';
 import type { LoadDecision } from './instances.ts';
@@ -25,6 +26,7 @@ import {
   placeModel,
 } from './loading.ts';
 import { type Correction, type DeviceTake, HOST, type NoFit, type Placement } from './placement.ts';
+import { canQuantizeCache } from './placement-search.ts';
 import type { RegisteredModel, Registry } from './registry.ts';
 import type { Plan, Reservations, Reserve } from './scheduler-policy.ts';
 
@@ -116,7 +118,7 @@ export class Launcher {
   }
 
   /** The report of `drover fit`; `measure` must have been called. */
-  fit(model: RegisteredModel, reserved: Reservations, contextTokens: number | undefined): FitReport {
+  fit(model: RegisteredModel, reserved: Reservations, wishes: FitOptions): FitReport {
     const { build } = this.#options.choice;
     const budget = this.#budget;
     if (build === null || budget === null) throw new Fault('unavailable', 'The engine is not ready yet.');
@@ -124,30 +126,43 @@ export class Launcher {
       throw new Fault('bad_request', `${model.id} is a custom command: what it takes is not known.`);
     const others = new Map([...reserved].filter(([id]) => id !== model.id));
     const sum = sumBytes(others.values());
-    const placement = this.#place(model, build, sum, contextTokens);
-    const freeBytes = Object.fromEntries([
-      ...budget.devices.map((device) => [device.id, Math.max(0, device.budgetBytes - (sum[device.id] ?? 0))] as const),
-      [HOST, Math.max(0, budget.host.budgetBytes - pooled(budget.devices, sum, HOST))] as const,
-    ]);
-    if (placement.fit === 'does_not_fit') {
-      return {
-        modelId: model.id,
-        fit: placement.fit,
-        plan: null,
-        takesBytes: {},
-        freeBytes,
-        reasons: [...placement.reasons, ...wouldFitWords(placement)],
-        argv: [],
-      };
-    }
-    return {
+    const wished = { ...model, entry: { ...model.entry, ...entryWishes(wishes) } };
+    const placement = this.#place(wished, build, sum);
+    const report = {
       modelId: model.id,
       fit: placement.fit,
-      plan: placement.plan,
-      takesBytes: reserveOf(placement.takes),
-      freeBytes,
-      reasons: placement.reasons,
-      argv: engineArgv(model, placement, build, this.#options.settings()),
+      freeBytes: Object.fromEntries([
+        ...budget.devices.map(
+          (device) => [device.id, Math.max(0, device.budgetBytes - (sum[device.id] ?? 0))] as const,
+        ),
+        [HOST, Math.max(0, budget.host.budgetBytes - pooled(budget.devices, sum, HOST))] as const,
+      ]),
+      bounds: boundsOf(model),
+    };
+    if (placement.fit !== 'does_not_fit') {
+      return {
+        ...report,
+        plan: placement.plan,
+        takesBytes: reserveOf(placement.takes),
+        parts: placement.takes,
+        neededBytes: null,
+        wouldFit: null,
+        inTheWay: [],
+        reasons: placement.reasons,
+        argv: engineArgv(wished, placement, build, this.#options.settings()),
+      };
+    }
+    const fitsAlone = others.size > 0 && this.#place(wished, build, {}).fit !== 'does_not_fit';
+    return {
+      ...report,
+      plan: null,
+      takesBytes: {},
+      parts: [],
+      neededBytes: placement.neededBytes,
+      wouldFit: placement.wouldFit,
+      inTheWay: fitsAlone ? [...others.keys()] : [],
+      reasons: [...placement.reasons, ...wouldFitWords(placement)],
+      argv: [],
     };
   }
 
@@ -229,11 +244,11 @@ export class Launcher {
     this.#measuredFor = { build, settings };
   }
 
-  #place(model: RegisteredModel, build: EngineBuild, reserved: Reserve, contextTokens?: number): Placement | NoFit {
+  #place(model: RegisteredModel, build: EngineBuild, reserved: Reserve): Placement | NoFit {
     const budget = this.#budget;
     if (budget === null) throw new Fault('internal', 'A model was placed before the memory was measured.');
     const correction = this.#correction(model, build);
-    return placeModel(model, budget, reserved, this.#options.settings(), correction, contextTokens);
+    return placeModel(model, budget, reserved, this.#options.settings(), correction);
   }
 
   /** A store that cannot be read costs exactness, never a load. */
@@ -279,6 +294,26 @@ export class Launcher {
       fingerprint: this.fingerprintOf(model.id),
     };
   }
+}
+
+/** As an entry says them. */
+const entryWishes = ({ contextTokens, gpuLayers, cacheType, slotCount }: FitOptions): ModelEntry => ({
+  ...(contextTokens === undefined ? {} : { contextSize: contextTokens }),
+  ...(gpuLayers === undefined ? {} : { gpuLayers }),
+  ...(cacheType === undefined ? {} : { cacheType }),
+  ...(slotCount === undefined ? {} : { parallel: slotCount }),
+});
+
+const PLAIN_CACHE: readonly CacheType[] = ['f16', 'bf16', 'f32'];
+const QUANTIZED_CACHE: readonly CacheType[] = ['q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'];
+
+function boundsOf({ file }: RegisteredModel): FitReport['bounds'] {
+  const facts = file?.facts ?? null;
+  return {
+    layersTotal: facts === null ? 0 : facts.blockCount + 1,
+    trainedContextTokens: facts?.contextTokens ?? null,
+    cacheTypes: facts !== null && canQuantizeCache(facts) ? [...PLAIN_CACHE, ...QUANTIZED_CACHE] : PLAIN_CACHE,
+  };
 }
 
 const reserveOf = (takes: readonly DeviceTake[]): Record<string, number> =>

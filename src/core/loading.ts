@@ -59,7 +59,6 @@ export function placeModel(
   reservedBytes: Readonly<Record<string, number>>,
   settings: ContextSettings,
   correction: Correction | null,
-  contextTokens?: number,
 ): Placement | NoFit {
   const file = requireFile(model);
   const { entry } = model;
@@ -77,7 +76,7 @@ export function placeModel(
     })),
     host: { budgetBytes: Math.max(0, budget.host.budgetBytes - reserved(HOST)) },
     settings: {
-      contextTokens: contextTokens ?? entry.contextSize ?? flags.contextTokens,
+      contextTokens: entry.contextSize ?? flags.contextTokens,
       ...contextWishes(entry, settings),
       gpuLayers: entry.gpuLayers ?? flags.gpuLayers,
       cacheType: entry.cacheType ?? flags.cacheType,

@@ -15,6 +15,7 @@ import { accessRoutes } from '../dialects/drover/routes-access.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { chatRoutes } from '../dialects/drover/routes-chats.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
+import { modelRoutes } from '../dialects/drover/routes-models.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
@@ -102,6 +103,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     benchRoutes(app, desks);
     accessRoutes(app, desks);
     chatRoutes(app, desks);
+    modelRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {
       drover,

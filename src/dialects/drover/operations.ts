@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { describer, type Operation, type Parameter, streamedText } from '../described.ts';
 import { errorAnswer, LoadBody, PinBody, pinExamples, RestartBody, StopBody, stopExamples } from './schema.ts';
 import * as answer from './schema-answers.ts';
+import { oneOf } from './schema-words.ts';
 
 export const described = describer({ tag: 'Drover', error: errorAnswer });
 
@@ -68,6 +69,11 @@ export const FIT: Operation = {
     query('context', 'Tokens of context. Without it: as large as fits.', {
       schema: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
     }),
+    query('gpuLayers', 'Blocks on the GPU, and the output layer. Without it: as many as fit.', {
+      schema: Type.Integer({ minimum: 0, maximum: 100_000 }),
+    }),
+    query('cacheType', 'Of the KV cache.', { schema: () => oneOf(answer.CACHE_TYPES) }),
+    query('slots', 'Requests at the same time.', { schema: Type.Integer({ minimum: 1, maximum: 1024 }) }),
   ],
   answer: answer.fitAnswer,
   errors: [400, 404, 422, 503],

@@ -4,12 +4,16 @@ import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
+import type { CacheType } from '../../engine/command.ts';
 import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
 import * as op from './operations.ts';
 import { described } from './operations.ts';
 import { LoadBody, PinBody, RestartBody, StopBody } from './schema.ts';
+import { CACHE_TYPES } from './schema-answers.ts';
 import { statusToWire } from './shape.ts';
+
+const isCacheType = (word: string): word is CacheType => (CACHE_TYPES as readonly string[]).includes(word);
 
 export function droverRoutes(app: AnyElysia, drover: Drover): void {
   app
@@ -73,7 +77,18 @@ async function fit(drover: Drover, request: Request): Promise<unknown> {
   const context = countIn(query, 'context', 0, 1, 100_000_000);
   const name = query.get('model');
   const model = name === null || name === '' ? drover.model(null).id : name;
-  return drover.fit(model, context === 0 ? {} : { contextTokens: context });
+  const cacheType = query.get('cacheType');
+  if (cacheType !== null && !isCacheType(cacheType)) {
+    throw new Fault('bad_request', `"cacheType" is one of ${CACHE_TYPES.join(', ')}.`, {
+      details: { field: 'cacheType' },
+    });
+  }
+  return drover.fit(model, {
+    ...(context === 0 ? {} : { contextTokens: context }),
+    ...(query.has('gpuLayers') ? { gpuLayers: countIn(query, 'gpuLayers', 0, 0, 100_000) } : {}),
+    ...(query.has('slots') ? { slotCount: countIn(query, 'slots', 1, 1, 1024) } : {}),
+    ...(cacheType === null ? {} : { cacheType }),
+  });
 }
 
 function events(drover: Drover, request: Request): Response {

@@ -86,7 +86,17 @@ export const modelAnswer = () =>
   );
 export const modelsAnswer = () => Type.Object({ models: list(modelAnswer()) });
 
-const CACHE_TYPES: readonly CacheType[] = ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'];
+export const CACHE_TYPES: readonly CacheType[] = [
+  'f32',
+  'f16',
+  'bf16',
+  'q8_0',
+  'q5_1',
+  'q5_0',
+  'q4_1',
+  'q4_0',
+  'iq4_nl',
+];
 
 export const planAnswer = () =>
   Type.Object(
@@ -119,6 +129,35 @@ export const fitAnswer = () =>
       plan: orNull(planAnswer()),
       takesBytes: bytesByDevice('What the plan takes.'),
       freeBytes: bytesByDevice('What is free for it.'),
+      parts: list(
+        Type.Object({
+          device: text(),
+          weightBytes: number(),
+          kvBytes: number('KV cache and recurrent state.'),
+          computeBytes: number(),
+          overheadBytes: number('Driver, staging, prompt cache.'),
+          totalBytes: number(),
+        }),
+        { description: 'What the plan takes, part by part.' },
+      ),
+      neededBytes: orNull(number('Where it does not fit: the least that it takes.')),
+      wouldFit: orNull(
+        Type.Object(
+          {
+            contextTokens: Type.Optional(whole()),
+            gpuLayers: Type.Optional(whole()),
+            cacheType: Type.Optional(oneOf(CACHE_TYPES)),
+            slotCount: Type.Optional(whole()),
+          },
+          { description: 'A change of the wishes that would fit.' },
+        ),
+      ),
+      inTheWay: list(text(), { description: 'Loaded models whose leaving would make room.' }),
+      bounds: Type.Object({
+        layersTotal: whole('Blocks and the output layer.'),
+        trainedContextTokens: orNull(whole()),
+        cacheTypes: list(oneOf(CACHE_TYPES)),
+      }),
       reasons: list(text(), { description: 'Why it is so.' }),
       argv: list(text(), { description: 'The engine’s command line.' }),
     },
