@@ -68,8 +68,17 @@ export class Registry {
         return { id, aliases: entry.aliases ?? [], entry, file: null };
       }
     }
-    const file = this.library.resolve(name);
+    const file = this.#calledBySomebody(wanted) ?? this.library.resolve(name);
     return file === null ? null : this.#joined(file);
+  }
+
+  /** The model that an entry without a file of its own gives another name; a model's id is nobody else's name. */
+  #calledBySomebody(wanted: string): LibraryModel | null {
+    const named = Object.entries(this.settings.models).find(
+      ([, entry]) => !hasOwnServer(entry) && entry.aliases?.some((alias) => alias.toLowerCase() === wanted) === true,
+    );
+    if (named === undefined || this.library.models().some(({ id }) => id.toLowerCase() === wanted)) return null;
+    return this.library.resolve(named[0]);
   }
 
   /** The same, or `not_found` with near names; a null name means the only model or the one that is preloaded first. */

@@ -36,3 +36,30 @@ test('a model may have a name that every object has; asking for such a name that
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('an entry without a file gives a found model more names, but never one that is another’s id', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-registry-'));
+  using store = openStore(':memory:', LIBRARY_MIGRATIONS);
+  const library = openLibrary({
+    store,
+    log: new Log(),
+    folders: [{ path: folder, origin: 'folder' }],
+    configured: [],
+    probe: null,
+  });
+  try {
+    writeFileSync(join(folder, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
+    writeFileSync(join(folder, 'walker.gguf'), tinyLlama({ name: 'Walker' }));
+    await library.scan();
+    const models = { 'talker-f32': { aliases: ['Chatty', 'walker-f32'] }, gone: { aliases: ['nobody'] } };
+    const registry = new Registry(library, { models }, 0);
+    expect(registry.find('chatty')?.id).toBe('talker-f32');
+    expect(registry.find('walker-f32')?.id).toBe('walker-f32');
+    expect(registry.find('nobody')).toBeNull();
+    registry.update({ models: {} });
+    expect(registry.find('chatty')).toBeNull();
+  } finally {
+    library.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
