@@ -1,0 +1,42 @@
+// The lines that the page of the log holds: bounded, cleaned of what a terminal would obey, found by what they say.
+import { expect, test } from 'bun:test';
+import { isShown, LogBook, type LogLine, MOST_LINES, plainText, textOf } from '../../../src/ui/pages/instances/log-book.ts';
+
+const line = (message: string, some: Partial<LogLine> = {}): LogLine => ({
+  at: 0,
+  level: 'info',
+  source: 'engine:m',
+  message,
+  fields: {},
+  ...some,
+});
+
+test('a line is text: no colours, no controls, its fields behind it', () => {
+  expect(textOf(line('\u001b[31mred\u001b[0m \u0007bell\u001b]0;title'))).toBe('red bell0;title');
+  expect(textOf(line('loaded', { fields: { model: 'a b', bytes: 5, none: undefined } }))).toBe('loaded  model=a b  bytes=5');
+});
+
+test('however many come, so many are held, the latest of them, and those that went are counted', () => {
+  const book = new LogBook();
+  for (let batch = 0; batch < 30; batch += 1) {
+    book.add(Array.from({ length: 1000 }, (_, index) => line(`${batch * 1000 + index}`)));
+    expect(book.lines.length).toBeLessThanOrEqual(MOST_LINES);
+  }
+  expect(book.lines.at(-1)?.message).toBe('29999');
+  expect(book.droppedCount + book.lines.length).toBe(30_000);
+  expect(book.lines[0]?.message).toBe(String(book.droppedCount));
+  expect(new Set(book.lines.map(({ key }) => key)).size).toBe(book.lines.length);
+});
+
+test('a filter knows level and text, whatever the case', () => {
+  const book = new LogBook();
+  book.add([line('Engine READY'), line('oh', { level: 'warn', source: 'scheduler' })]);
+  const shown = (level: LogLine['level'], query: string): string[] =>
+    book.lines.filter((one) => isShown(one, { level, query })).map(({ text }) => text);
+  expect(shown('debug', 'ready')).toEqual(['Engine READY']);
+  expect(shown('warn', '')).toEqual(['oh']);
+  expect(shown('debug', 'sched')).toEqual(['oh']);
+  expect(plainText(book.lines)).toBe(
+    '1970-01-01T00:00:00.000Z info engine:m Engine READY\n1970-01-01T00:00:00.000Z warn scheduler oh',
+  );
+});
