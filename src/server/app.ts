@@ -15,6 +15,7 @@ import { accessRoutes } from '../dialects/drover/routes-access.ts';
 import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { chatRoutes } from '../dialects/drover/routes-chats.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
+import { welcomeRoutes } from '../dialects/drover/routes-welcome.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
@@ -91,7 +92,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     silenceMs: options.silenceMs ?? 15_000,
     engineTargets: options.engineTargets ?? (() => []),
   });
-  droverRoutes(app, drover);
+  droverRoutes(app, drover, desks?.samples ?? null);
   if (desks !== undefined) {
     crossroadsRoutes(app, drover, desks);
     claraRoutes(app, drover, desks);
@@ -102,6 +103,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     benchRoutes(app, desks);
     accessRoutes(app, desks);
     chatRoutes(app, desks);
+    welcomeRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {
       drover,
