@@ -25,7 +25,7 @@ export interface EngineRung {
 }
 
 export interface VisitState {
-  /** True: there is no engine, or no model to talk to but the probe. */
+  /** True: no engine was ever brought or given, or there is no model to talk to but the probe. */
   readonly isFirst: boolean;
   readonly engine: {
     readonly state: 'ready' | 'settling' | 'failed';
@@ -50,7 +50,7 @@ export interface VisitState {
 export interface FirstVisitOptions {
   readonly drover: Pick<Drover, 'models'>;
   readonly choice: Pick<EngineChoice, 'build' | 'failure' | 'request' | 'forgetFailure'>;
-  readonly engines: Pick<Engines, 'ladderStatus'>;
+  readonly engines: Pick<Engines, 'current' | 'ladderStatus'>;
   readonly bus: Bus<DroverEvent>;
   /** Brings the engine and measures the memory; see `House`. */
   readonly settleEngine: () => Promise<void>;
@@ -73,12 +73,13 @@ export class FirstVisit {
 
   async state(): Promise<VisitState> {
     const { drover, choice, engines, isOffline } = this.#options;
-    const { ladder, given } = await choice.request();
+    const { ladder, given = null } = await choice.request();
     const { build, failure } = choice;
     const usable = drover.models().filter((model) => model.failure === null);
     const usableCount = usable.filter(({ id }) => id !== PROBE_ID).length;
     return {
-      isFirst: build === null || usableCount === 0,
+      // One that is settled anew after a start is no reason to begin from nothing.
+      isFirst: usableCount === 0 || (build === null && given === null && engines.current() === null),
       engine: {
         state: build !== null ? 'ready' : failure !== null ? 'failed' : 'settling',
         id: build?.id ?? null,
@@ -89,7 +90,7 @@ export class FirstVisit {
             ? null
             : { kind: failure.kind, message: failure.message, hint: failure.hint ?? null },
         progress: build === null ? this.#progress : null,
-        isGiven: given != null,
+        isGiven: given !== null,
       },
       isOffline: isOffline(),
       ladder: engines.ladderStatus(ladder).map(({ rung, failures }) => ({

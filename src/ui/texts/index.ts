@@ -1,6 +1,8 @@
 // All that the page says, in one place: one file per page, joined here. Another language would be another such object.
 import { api } from './api.ts';
 import { app } from './app.ts';
+import { home } from './home.ts';
 import { parts, times } from './parts.ts';
+import { setup } from './setup.ts';
 
-export const texts = { api, app, parts, times } as const;
+export const texts = { api, app, home, parts, setup, times } as const;
