@@ -16,6 +16,7 @@ import type { Environment } from '../config/paths.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import { maskSecrets, unmaskSecrets } from '../config/secrets.ts';
 import type { ConfigFile } from '../core/config-file.ts';
+import type { ConfigurationWarnings } from '../core/findings.ts';
 
 export interface ConfigFileOptions {
   readonly path: string;
@@ -57,3 +58,9 @@ export function openConfigFile(options: ConfigFileOptions): ConfigFile {
     },
   };
 }
+
+/** What in the file is not understood, as it lies there now. */
+export const configurationWarnings = (path: string): ConfigurationWarnings => ({
+  path,
+  warnings: readConfig(path).parsed.warnings,
+});

@@ -58,6 +58,7 @@ import type { Library } from '../models/library.ts';
 import { makeBenchDesks } from './bench-desk.ts';
 import { openConfigFile } from './config-file.ts';
 import { BUILT_AT } from './version.ts';
+import { makeWelcome } from './welcome-desks.ts';
 
 export interface DesksOptions {
   readonly drover: House;
@@ -145,10 +146,11 @@ export function makeDesks(options: DesksOptions): Desks {
     settings,
     builtIn: defaultSettings(),
   });
+  const downloads = makeDownloads(options, { configuration, advisor, hubToken, folders });
   return {
     configuration,
     folders,
-    downloads: makeDownloads(options, { configuration, advisor, hubToken, folders }),
+    downloads,
     engine: new EngineDesk({
       engines: options.engines,
       choice,
@@ -169,6 +171,7 @@ export function makeDesks(options: DesksOptions): Desks {
     ...makeConversations(options, configuration),
     ...makeReports(options),
     ...makeBenchDesks(options),
+    ...makeWelcome(options, { advisor, downloads }),
     instances: makeInstances(options, configuration),
     machine: makeMachine(options),
     effective: new EffectiveSettings({

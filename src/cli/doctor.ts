@@ -1,29 +1,27 @@
 // `drover doctor`: what is wrong and how to mend it, each finding with its evidence. It changes nothing.
 
-import { readConfig } from '../config/document.ts';
-import { type Finding, findings as findingsOf } from '../core/findings.ts';
+import { findings as findingsOf, found } from '../core/findings.ts';
 import { withCore } from './assembly.ts';
 import { findServer } from './client.ts';
-import type { Call, Run } from './command-line.ts';
+import type { Run } from './command-line.ts';
+import { configurationWarnings } from './config-file.ts';
 import { dim, green, print, printJson, red, tell, yellow } from './terminal.ts';
 
 export const doctor: Run = async (call) => {
-  const findings = [...configuration(call), ...(await withCore(call, (core) => Array.fromAsync(findingsOf(core))))];
+  const options = { configWarnings: () => configurationWarnings(call.config.paths.configFile) };
+  const findings = await withCore(call, (core) => Array.fromAsync(findingsOf({ ...core, ...options })));
   const client = await findServer(call.config.paths);
+  const hint = 'Start one with "drover serve".';
   findings.unshift(
     client === null
-      ? {
-          severity: 'note',
-          topic: 'server',
-          message: 'No server runs on this data directory.',
-          hint: 'Start one with "drover serve".',
-        }
-      : {
-          severity: 'ok',
-          topic: 'server',
-          message: `A server runs at ${client.server.url} (process ${client.server.pid}).`,
-          hint: null,
-        },
+      ? found('note', 'server-none', 'server', 'No server runs on this data directory.', hint)
+      : found(
+          'ok',
+          'server-running',
+          'server',
+          `A server runs at ${client.server.url} (process ${client.server.pid}).`,
+          null,
+        ),
   );
   if (call.isJson) printJson(findings);
   else {
@@ -37,16 +35,3 @@ export const doctor: Run = async (call) => {
   if (hasError && !call.isJson) tell('Something needs mending.');
   return hasError ? 1 : 0;
 };
-
-function configuration(call: Call): Finding[] {
-  const file = call.config.paths.configFile;
-  const { warnings } = readConfig(file).parsed;
-  if (warnings.length === 0)
-    return [{ severity: 'ok', topic: 'config', message: `${file} is well formed.`, hint: null }];
-  return warnings.map((warning) => ({
-    severity: 'note',
-    topic: 'config',
-    message: `${file}:${warning.line}:${warning.column}: ${warning.message}`,
-    hint: null,
-  }));
-}

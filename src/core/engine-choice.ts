@@ -66,6 +66,11 @@ export class EngineChoice {
     return untilAborted(Number.isFinite(waitMs) ? soonEnough(this.#pending, waitMs) : this.#pending, signal);
   }
 
+  /** Somebody wants another attempt now, however lately one failed; the next who waits for an engine makes it. */
+  forgetFailure(): void {
+    if (this.#pending === null) this.#failure = null;
+  }
+
   /** Changes when another build becomes current, or the current one proves itself again. */
   #mark(): string {
     const current = this.#options.engines.current();

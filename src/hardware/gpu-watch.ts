@@ -17,6 +17,8 @@ export interface GpuUse {
   readonly usedBytes: number | null;
   /** Of the chip. */
   readonly temperatureC: number | null;
+  /** Of the whole card, now or over the last moments. */
+  readonly powerWatts: number | null;
 }
 
 export interface GpuWatch extends Disposable {
@@ -62,14 +64,15 @@ const silent = ({ vendor, index, pciAddress, totalBytes }: Gpu): GpuUse => ({
   freeBytes: null,
   usedBytes: null,
   temperatureC: null,
+  powerWatts: null,
 });
 
 function readNvidia(session: NvmlSession | null, gpu: Gpu): GpuUse {
   const use = session?.use(gpu.index) ?? null;
   if (use === null) return silent(gpu);
-  const { busyRatio, totalBytes, freeBytes, temperatureC } = use;
+  const { busyRatio, totalBytes, freeBytes, temperatureC, powerWatts } = use;
   const usedBytes = totalBytes === null || freeBytes === null ? null : totalBytes - freeBytes;
-  return { ...silent(gpu), busyRatio, freeBytes, usedBytes, temperatureC };
+  return { ...silent(gpu), busyRatio, freeBytes, usedBytes, temperatureC, powerWatts };
 }
 
 async function readOther(system: System, gpu: Gpu): Promise<GpuUse> {
@@ -82,15 +85,16 @@ async function readOther(system: System, gpu: Gpu): Promise<GpuUse> {
       : silent(gpu);
   }
   if (gpu.vendor !== 'amd') return { ...silent(gpu), temperatureC: await readTemperature(system, folder) };
-  const [percent, memory, usedBytes, temperatureC] = await Promise.all([
+  const [percent, memory, usedBytes, temperatureC, powerWatts] = await Promise.all([
     system.readText(`${folder}/gpu_busy_percent`),
     readAmdMemory(system, folder, gpu.isUnified),
     readAmdUsedBytes(system, folder, gpu.isUnified),
     readTemperature(system, folder),
+    readPower(system, folder),
   ]);
   const busy = percent === null || percent.trim() === '' ? Number.NaN : Number(percent);
   const busyRatio = Number.isFinite(busy) ? busy / 100 : null;
-  return { ...silent(gpu), busyRatio, freeBytes: memory.freeBytes, usedBytes, temperatureC };
+  return { ...silent(gpu), busyRatio, freeBytes: memory.freeBytes, usedBytes, temperatureC, powerWatts };
 }
 
 // The first sensor of the card's own (Documentation/hwmon/sysfs-interface): amdgpu's is the chip's edge, xe begins with
@@ -100,6 +104,17 @@ async function readTemperature(system: System, folder: string): Promise<number |
     for (const name of ['temp1_input', 'temp2_input']) {
       const text = (await system.readText(`${folder}/hwmon/${monitor}/${name}`))?.trim() ?? '';
       if (/^-?\d+$/.test(text)) return Number(text) / 1000;
+    }
+  }
+  return null;
+}
+
+// amdgpu's own figure, in millionths of a watt: an average where the card keeps one, else what it draws now.
+async function readPower(system: System, folder: string): Promise<number | null> {
+  for (const monitor of await system.listFolder(`${folder}/hwmon`)) {
+    for (const name of ['power1_average', 'power1_input']) {
+      const text = (await system.readText(`${folder}/hwmon/${monitor}/${name}`))?.trim() ?? '';
+      if (/^\d+$/.test(text)) return Number(text) / 1e6;
     }
   }
   return null;

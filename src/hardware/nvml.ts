@@ -29,6 +29,7 @@ const SIGNATURES: NativeSignatures = {
   nvmlDeviceGetPciInfo_v3: { args: ['u64', 'ptr'], returns: 'i32' },
   nvmlDeviceGetUtilizationRates: { args: ['u64', 'ptr'], returns: 'i32' },
   nvmlDeviceGetTemperature: { args: ['u64', 'u32', 'ptr'], returns: 'i32' },
+  nvmlDeviceGetPowerUsage: { args: ['u64', 'ptr'], returns: 'i32' },
   nvmlDeviceGetComputeRunningProcesses_v3: { args: ['u64', 'ptr', 'ptr'], returns: 'i32' },
   nvmlDeviceGetGraphicsRunningProcesses_v3: { args: ['u64', 'ptr', 'ptr'], returns: 'i32' },
 };
@@ -79,6 +80,7 @@ export interface NvmlUse {
   readonly totalBytes: number | null;
   readonly freeBytes: number | null;
   readonly temperatureC: number | null;
+  readonly powerWatts: number | null;
 }
 
 /** `initialised` with a session, `absent`, or `failed` and why. `isDriverAtFault`: its other tools will say the same. */
@@ -155,6 +157,7 @@ export class NvmlSession implements Disposable {
       totalBytes: memory.totalBytes,
       freeBytes: memory.freeBytes,
       temperatureC: this.#temperature(handle),
+      powerWatts: this.#power(handle),
     };
   }
 
@@ -221,6 +224,12 @@ export class NvmlSession implements Disposable {
     return this.#isGood('nvmlDeviceGetTemperature', handle, NVML_TEMPERATURE_GPU, degrees)
       ? (degrees[0] ?? null)
       : null;
+  }
+
+  /** In milliwatts, of the whole board. */
+  #power(handle: bigint): number | null {
+    const milliwatts = new Uint32Array(1);
+    return this.#isGood('nvmlDeviceGetPowerUsage', handle, milliwatts) ? (milliwatts[0] ?? 0) / 1000 : null;
   }
 
   // nvmlProcessInfo_t, 24 bytes: pid, padding, usedGpuMemory, gpuInstanceId, computeInstanceId.

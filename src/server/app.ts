@@ -16,6 +16,7 @@ import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { chatRoutes } from '../dialects/drover/routes-chats.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { modelRoutes } from '../dialects/drover/routes-models.ts';
+import { welcomeRoutes } from '../dialects/drover/routes-welcome.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
 import { authRoutes } from '../dialects/llamactl/routes-auth.ts';
@@ -92,7 +93,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     silenceMs: options.silenceMs ?? 15_000,
     engineTargets: options.engineTargets ?? (() => []),
   });
-  droverRoutes(app, drover);
+  droverRoutes(app, drover, desks?.samples ?? null);
   if (desks !== undefined) {
     crossroadsRoutes(app, drover, desks);
     claraRoutes(app, drover, desks);
@@ -104,6 +105,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     accessRoutes(app, desks);
     chatRoutes(app, desks);
     modelRoutes(app, desks);
+    welcomeRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {
       drover,

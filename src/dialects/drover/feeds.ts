@@ -4,6 +4,7 @@ import { toFault } from '../../base/fault.ts';
 import type { LogLine } from '../../base/log.ts';
 import type { BenchProgress } from '../../core/bench.ts';
 import type { Drover } from '../../core/drover.ts';
+import type { MachineFigures, MachineSamples } from '../../core/machine-samples.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
 import type { Measured } from '../../core/test-sessions.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';
@@ -16,6 +17,7 @@ import {
   logFrame,
   measuredFrame,
   progressFrame,
+  sampleFrame,
   setupFrame,
 } from './stream.ts';
 
@@ -24,21 +26,84 @@ export interface EventQuery {
   readonly after: number | null;
   /** Lines of ours and of engines too. In a log anything may stand: they are for admins. */
   readonly hasLines: boolean;
+  /** Figures of the machine among them, this often; null: none. */
+  readonly samples: { readonly of: Pick<MachineSamples, 'subscribe'>; readonly intervalMs: number } | null;
 }
 
 export async function* eventFeed(
   drover: Drover,
-  { after, hasLines }: EventQuery,
+  { after, hasLines, samples }: EventQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   // The headers must go out at once, events or not.
   yield ': drover\n\n';
-  const events = drover.bus.stream(after === null ? { signal } : { signal, after });
+  const events = newsFeed(drover.bus.stream(after === null ? { signal } : { signal, after }), hasLines);
+  if (samples === null) yield* events;
+  else yield* amongSamples(events, samples, signal);
+}
+
+async function* newsFeed(events: AsyncIterable<Told<DroverEvent>>, hasLines: boolean): AsyncGenerator<string> {
   for await (const told of events) {
     const { type } = told.event;
     if (!hasLines && (type === 'log' || type === 'engine.output')) continue;
     yield eventFrame(told);
-    if (told.event.type === 'server.stopping') return;
+    if (type === 'server.stopping') return;
+  }
+}
+
+/** News as it comes, and between them the latest figures; a slow reader misses figures, never news. */
+async function* amongSamples(
+  news: AsyncGenerator<string>,
+  { of, intervalMs }: NonNullable<EventQuery['samples']>,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  let latest: MachineFigures | null = null;
+  let next: IteratorResult<string> | null = null;
+  let failure: { readonly thrown: unknown } | null = null;
+  let wake: () => void = () => undefined;
+  const ask = (): void => {
+    next = null;
+    news.next().then(
+      (result) => {
+        next = result;
+        wake();
+      },
+      (thrown: unknown) => {
+        failure = { thrown };
+        wake();
+      },
+    );
+  };
+  const unsubscribe = of.subscribe(intervalMs, (figures) => {
+    latest = figures;
+    wake();
+  });
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    ask();
+    while (!signal.aborted) {
+      const come = next as IteratorResult<string> | null;
+      const figures = latest as MachineFigures | null;
+      if (failure !== null) throw (failure as { readonly thrown: unknown }).thrown;
+      if (come !== null) {
+        if (come.done === true) return;
+        yield come.value;
+        ask();
+      } else if (figures !== null) {
+        latest = null;
+        yield sampleFrame(figures);
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener('abort', onAbort);
+    // It ends with the signal, or has ended.
+    void news.return(undefined);
   }
 }
 

@@ -89,10 +89,14 @@ export const EVENTS: Operation = {
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
     'instance.changed, instance.progress, instance.verdict, instance.unwanted, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
     'Lines of logs (log, engine.output) are sent to admins only.',
+    'With ?samples the figures of the machine come among them as `machine.sample`: `at`, `cpuRatio`, `memory`, `gpus`, `instances`; they have no sequence and are not repeated.',
   ].join(' '),
   parameters: [
     query('after', 'Repeats what came after this sequence first.', { schema: Type.Integer({ minimum: 0 }) }),
     query('lines', 'false: no lines of logs.', { schema: Type.Boolean({ default: true }) }),
+    query('samples', 'Figures of the machine, this often in milliseconds; 1: every two seconds.', {
+      schema: Type.Integer({ minimum: 1, maximum: 60_000 }),
+    }),
     {
       name: 'Last-Event-ID',
       in: 'header',

@@ -4,6 +4,7 @@ import { mayDo } from '../../access/identity.ts';
 import { Fault } from '../../base/fault.ts';
 import { frameStream, NDJSON_HEADERS, SSE_HEADERS, sseComment } from '../../base/frames.ts';
 import type { Drover } from '../../core/drover.ts';
+import type { MachineSamples } from '../../core/machine-samples.ts';
 import type { CacheType } from '../../engine/command.ts';
 import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
 import { eventFeed, loadFeed, logFeed } from './feeds.ts';
@@ -15,7 +16,10 @@ import { statusToWire } from './shape.ts';
 
 const isCacheType = (word: string): word is CacheType => (CACHE_TYPES as readonly string[]).includes(word);
 
-export function droverRoutes(app: AnyElysia, drover: Drover): void {
+/** Often enough for somebody who looks. */
+const USUAL_SAMPLES_MS = 2000;
+
+export function droverRoutes(app: AnyElysia, drover: Drover, samples: MachineSamples | null): void {
   app
     .get('/drover/status', () => statusToWire(drover.status()), { detail: described(op.STATUS) })
     .get('/drover/models', () => ({ models: drover.models() }), { detail: described(op.MODELS) })
@@ -28,7 +32,7 @@ export function droverRoutes(app: AnyElysia, drover: Drover): void {
     .get('/drover/fit', ({ request }) => fit(drover, request), { detail: described(op.FIT) })
     .get('/drover/instances', () => ({ instances: drover.instances() }), { detail: described(op.INSTANCES) })
     .get('/drover/verdicts', () => ({ verdicts: drover.verdicts() }), { detail: described(op.VERDICTS) })
-    .get('/drover/events', ({ request }) => events(drover, request), { detail: described(op.EVENTS) })
+    .get('/drover/events', ({ request }) => events(drover, samples, request), { detail: described(op.EVENTS) })
     .get('/drover/logs', ({ request }) => logs(drover, request), { detail: described(op.LOGS) })
     .get('/drover/hardware', async () => drover.hardware(), { detail: described(op.HARDWARE) })
     .get('/drover/usage', ({ request }) => usage(drover, request), { detail: described(op.USAGE) })
@@ -91,19 +95,29 @@ async function fit(drover: Drover, request: Request): Promise<unknown> {
   });
 }
 
-function events(drover: Drover, request: Request): Response {
+function events(drover: Drover, of: MachineSamples | null, request: Request): Response {
   const query = queryOf(request);
   const last = request.headers.get('last-event-id') ?? query.get('after');
   const hasLines = mayDo(request, 'admin') && (query.get('lines') === null || isTrue(query.get('lines')));
   const after = last !== null && /^\d{1,15}$/.test(last) ? Number(last) : null;
+  const intervalMs = sampleInterval(query);
+  if (intervalMs !== null && of === null) throw new Fault('not_supported', 'This server takes no samples.');
+  const samples = intervalMs === null || of === null ? null : { of, intervalMs };
   return new Response(
-    frameStream((signal) => eventFeed(drover, { after, hasLines }, signal), {
+    frameStream((signal) => eventFeed(drover, { after, hasLines, samples }, signal), {
       signal: request.signal,
       heartbeat: sseComment('still here'),
       onError: () => null,
     }),
     { headers: SSE_HEADERS },
   );
+}
+
+/** Null: none are wanted. */
+function sampleInterval(query: URLSearchParams): number | null {
+  const text = query.get('samples');
+  if (text === null || /^(?:0|false)$/i.test(text)) return null;
+  return isTrue(text) ? USUAL_SAMPLES_MS : countIn(query, 'samples', USUAL_SAMPLES_MS, 500, 60_000);
 }
 
 function logs(drover: Drover, request: Request): Response {

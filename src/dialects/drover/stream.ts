@@ -3,6 +3,7 @@ import type { Told } from '../../base/bus.ts';
 import type { Fault } from '../../base/fault.ts';
 import { ndjsonText, sseText } from '../../base/frames.ts';
 import type { BenchProgress } from '../../core/bench.ts';
+import type { MachineFigures } from '../../core/machine-samples.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
 import type { SetupState } from '../../core/setup-progress.ts';
 import type { Measured } from '../../core/test-sessions.ts';
@@ -16,6 +17,10 @@ export const eventFrame = (told: Told<DroverEvent>): string =>
     event: told.event.type,
     data: JSON.stringify({ sequence: told.sequence, at: told.at, ...told.event }),
   });
+
+/** Figures are of the moment: no sequence, and nobody gets them later. */
+export const sampleFrame = (figures: MachineFigures): string =>
+  sseText({ event: 'machine.sample', data: JSON.stringify({ type: 'machine.sample', ...figures }) });
 
 export const progressFrame = (stage: string, detail: string | null): string => ndjsonText({ stage, detail });
 export const finishFrame = (instance: Instance): string => ndjsonText({ instance });

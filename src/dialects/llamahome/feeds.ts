@@ -5,7 +5,7 @@ import type { HomeDesk } from '../../core/home-desk.ts';
 import type { LogSearch } from '../../core/log-search.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';
 import { logToWire } from './log-entries.ts';
-import { findingsToWire, metricsToWire } from './shape-system.ts';
+import { findingsToWire, findingToWire, metricsToWire } from './shape-system.ts';
 import type { Framing } from './stream.ts';
 
 export async function* logFeed(
@@ -30,7 +30,7 @@ export async function* findingsFeed(
   for await (const finding of home.findings()) {
     if (signal.aborted) return;
     found.push(finding);
-    yield framing.frame(finding);
+    yield framing.frame(findingToWire(finding));
   }
   const { status, message, timestamp } = findingsToWire(found, Date.now());
   yield framing.frame({ done: true, status, message, timestamp });

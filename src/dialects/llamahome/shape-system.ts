@@ -19,6 +19,9 @@ export function healthToWire(status: Pick<DroverStatus, 'engineFailure' | 'insta
   };
 }
 
+/** Its clients know these four fields. */
+export const findingToWire = ({ severity, topic, message, hint }: Finding) => ({ severity, topic, message, hint });
+
 export function findingsToWire(findings: readonly Finding[], nowMs: number) {
   const count = (severity: Finding['severity']): number => findings.filter((one) => one.severity === severity).length;
   return {
@@ -28,7 +31,7 @@ export function findingsToWire(findings: readonly Finding[], nowMs: number) {
       ...(count('warning') > 0 ? [counted(count('warning'), 'warning')] : []),
       ...(count('error') > 0 ? [counted(count('error'), 'error')] : []),
     ].join(', '),
-    findings,
+    findings: findings.map(findingToWire),
     timestamp: isoTime(nowMs),
   };
 }

@@ -3,6 +3,7 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import type { DroverEvent } from '../../core/vocabulary.ts';
 import type * as answers from '../../dialects/drover/schema-answers.ts';
 import type * as desks from '../../dialects/drover/schema-desks.ts';
+import type * as welcome from '../../dialects/drover/schema-welcome.ts';
 
 type ReadonlyDeep<T> = T extends object ? { readonly [Key in keyof T]: ReadonlyDeep<T[Key]> } : T;
 
@@ -21,6 +22,10 @@ export type Download = Answer<typeof desks.downloadAnswer>;
 export type Downloads = Answer<typeof desks.downloadsAnswer>;
 export type Offer = Answer<typeof desks.offerAnswer>;
 export type Hits = Answer<typeof desks.hitsAnswer>;
+export type Findings = Answer<typeof welcome.doctorAnswer>;
+export type Recommended = Answer<typeof welcome.recommendedAnswer>;
+export type Visit = Answer<typeof welcome.setupAnswer>;
+export type MachineSample = Answer<typeof welcome.sampleAnswer>;
 
 /** One frame of `GET /drover/events`. */
 export type ServerEvent = DroverEvent & { readonly sequence: number; readonly at: number };

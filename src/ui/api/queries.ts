@@ -1,6 +1,18 @@
 // What pages ask of the server, as queries that are shared, kept, and refreshed by the event stream (app/live).
 import { QueryClient, useQuery } from '@tanstack/react-query';
-import type { Downloads, Hardware, Instance, Model, Models, Status, UsageReport, Verdict } from './answers.ts';
+import type {
+  Downloads,
+  Findings,
+  Hardware,
+  Instance,
+  Model,
+  Models,
+  Recommended,
+  Status,
+  UsageReport,
+  Verdict,
+  Visit,
+} from './answers.ts';
 import { get, isApiError } from './client.ts';
 
 /** First word of every key: what the event stream makes stale. */
@@ -12,6 +24,9 @@ export const keys = {
   hardware: ['hardware'],
   usage: ['usage'],
   downloads: ['downloads'],
+  doctor: ['doctor'],
+  setup: ['setup'],
+  recommended: ['recommended'],
 } as const;
 
 export const queryClient = new QueryClient({
@@ -66,4 +81,20 @@ export const useDownloads = () =>
   useQuery({
     queryKey: keys.downloads,
     queryFn: async ({ signal }) => (await get<Downloads>('/drover/downloads', { signal })).downloads,
+  });
+
+export const useDoctor = () =>
+  useQuery({
+    queryKey: keys.doctor,
+    queryFn: async ({ signal }) => (await get<Findings>('/drover/doctor', { signal })).findings,
+  });
+
+/** How far this machine is on its way from nothing to a chat. */
+export const useVisit = () =>
+  useQuery({ queryKey: keys.setup, queryFn: ({ signal }) => get<Visit>('/drover/setup', { signal }) });
+
+export const useRecommended = () =>
+  useQuery({
+    queryKey: keys.recommended,
+    queryFn: ({ signal }) => get<Recommended>('/drover/recommended', { signal }),
   });

@@ -1,7 +1,7 @@
 // The one event stream of the page: it makes stale what the server says has changed, tells pages that want to know more,
 // reconnects by itself, and catches up from the last event that came.
 import { useEffect, useRef, useSyncExternalStore } from 'react';
-import type { Download, Instance, Model, ServerEvent, Status } from '../api/answers.ts';
+import type { Download, Instance, MachineSample, Model, ServerEvent, Status } from '../api/answers.ts';
 import { frames, isApiError } from '../api/client.ts';
 import { keys, queryClient } from '../api/queries.ts';
 
@@ -13,10 +13,10 @@ const STALE: { readonly [Type in ServerEvent['type']]?: readonly string[] } = {
   'instance.changed': ['status', 'instances'],
   'instance.verdict': ['verdicts', 'instances', 'models'],
   'request.finished': ['usage', 'instances'],
-  'library.changed': ['models', 'status', 'folders', 'fit', 'facts'],
+  'library.changed': ['models', 'status', 'folders', 'fit', 'facts', 'setup', 'doctor'],
   'config.changed': ['models', 'status', 'config', 'settings', 'fit', 'entry'],
   'folders.changed': ['folders'],
-  'engine.changed': ['status', 'engine', 'hardware', 'doctor', 'fit'],
+  'engine.changed': ['status', 'engine', 'hardware', 'doctor', 'fit', 'setup', 'recommended'],
   'test.ended': ['bench'],
 };
 
@@ -37,6 +37,7 @@ let wake: () => void = () => undefined;
 function setState(next: LiveState): void {
   if (state === next) return;
   state = next;
+  if (next !== 'live') setSample(null);
   for (const listener of stateListeners) listener();
 }
 
@@ -84,15 +85,63 @@ const replaced = (instances: readonly Instance[], instance: Instance): Instance[
     ? instances.map((other) => (other.modelId === instance.modelId ? instance : other))
     : [...instances, instance];
 
+/** Figures of the machine come only while somebody looks at them: this often, in milliseconds. */
+const SAMPLES_MS = 2000;
+/** Who goes from page to page shall not connect anew each time. */
+const SAMPLES_LINGER_MS = 4000;
+const sampleListeners = new Set<() => void>();
+let sample: MachineSample | null = null;
+let hasSamples = false;
+let sampleTimer: ReturnType<typeof setTimeout> | undefined;
+
+const wantsSamples = (): boolean => sampleListeners.size > 0 && !document.hidden;
+
+function setSample(next: MachineSample | null): void {
+  if (sample === next) return;
+  sample = next;
+  for (const listener of sampleListeners) listener();
+}
+
+function settleSamples(): void {
+  clearTimeout(sampleTimer);
+  sampleTimer = setTimeout(
+    () => {
+      if (wantsSamples() !== hasSamples && state === 'live') reconnect();
+    },
+    wantsSamples() ? 20 : SAMPLES_LINGER_MS,
+  );
+}
+document.addEventListener('visibilitychange', settleSamples);
+
+const subscribeSamples = (listener: () => void): (() => void) => {
+  sampleListeners.add(listener);
+  settleSamples();
+  return () => {
+    sampleListeners.delete(listener);
+    settleSamples();
+  };
+};
+
+/** How the machine is at this moment; null while that is not known. */
+export const useMachineSample = (): MachineSample | null => useSyncExternalStore(subscribeSamples, () => sample);
+
 async function listen(signal: AbortSignal): Promise<void> {
   const headers: Record<string, string> = lastSequence === null ? {} : { 'last-event-id': lastSequence };
   const opened = (): void => {
-    const wasLost = state !== 'connecting';
+    const wasLost = state === 'lost' || state === 'partial';
     setState('live');
+    if (wantsSamples() !== hasSamples) settleSamples();
     // Whatever was missed beyond what the server replays.
     if (wasLost) void queryClient.invalidateQueries();
   };
-  for await (const frame of frames('/drover/events?lines=0', { signal, headers, onOpen: opened })) {
+  hasSamples = wantsSamples();
+  const query = hasSamples ? { lines: 0, samples: SAMPLES_MS } : { lines: 0 };
+  if (!hasSamples) setSample(null);
+  for await (const frame of frames('/drover/events', { signal, headers, query, onOpen: opened })) {
+    if (frame.event === 'machine.sample') {
+      setSample(JSON.parse(frame.data) as MachineSample);
+      continue;
+    }
     if (frame.id !== undefined) lastSequence = frame.id;
     const event = JSON.parse(frame.data) as ServerEvent;
     take(event);

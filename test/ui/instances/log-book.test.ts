@@ -1,6 +1,13 @@
 // The lines that the page of the log holds: bounded, cleaned of what a terminal would obey, found by what they say.
 import { expect, test } from 'bun:test';
-import { isShown, LogBook, type LogLine, MOST_LINES, plainText, textOf } from '../../../src/ui/pages/instances/log-book.ts';
+import {
+  isShown,
+  LogBook,
+  type LogLine,
+  MOST_LINES,
+  plainText,
+  textOf,
+} from '../../../src/ui/pages/instances/log-book.ts';
 
 const line = (message: string, some: Partial<LogLine> = {}): LogLine => ({
   at: 0,
@@ -13,7 +20,9 @@ const line = (message: string, some: Partial<LogLine> = {}): LogLine => ({
 
 test('a line is text: no colours, no controls, its fields behind it', () => {
   expect(textOf(line('\u001b[31mred\u001b[0m \u0007bell\u001b]0;title'))).toBe('red bell0;title');
-  expect(textOf(line('loaded', { fields: { model: 'a b', bytes: 5, none: undefined } }))).toBe('loaded  model=a b  bytes=5');
+  expect(textOf(line('loaded', { fields: { model: 'a b', bytes: 5, none: undefined } }))).toBe(
+    'loaded  model=a b  bytes=5',
+  );
 });
 
 test('however many come, so many are held, the latest of them, and those that went are counted', () => {

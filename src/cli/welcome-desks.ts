@@ -1,0 +1,37 @@
+// The desks of those who look at the server as a whole put together: what is wrong, how it is from moment to moment, how far
+// a first visit has come, and what to get first.
+import type { Desks } from '../core/desks.ts';
+import { Doctor } from '../core/doctor.ts';
+import { FirstVisit } from '../core/first-visit.ts';
+import { readOnce } from '../core/machine-facts.ts';
+import { MachineSamples } from '../core/machine-samples.ts';
+import { Recommended } from '../core/recommended.ts';
+import { probeHardware } from '../hardware/probe.ts';
+import { configurationWarnings } from './config-file.ts';
+import type { DesksOptions } from './desks.ts';
+
+export function makeWelcome(
+  options: DesksOptions,
+  { advisor, downloads }: Pick<Desks, 'advisor' | 'downloads'>,
+): Pick<Desks, 'doctor' | 'samples' | 'recommended' | 'visit'> {
+  const { drover, bus, paths, engines, choice, settings, library } = options;
+  const isOffline = (): boolean => settings().offline;
+  // Without a look at disks, which may hang where a network is gone.
+  const snapshot = readOnce(() => probeHardware({ diskPaths: [] }));
+  return {
+    doctor: new Doctor({
+      drover,
+      choice,
+      engines,
+      library,
+      configWarnings: () => configurationWarnings(paths.configFile),
+    }),
+    samples: new MachineSamples({ drover, gpus: async () => (await snapshot()).gpus }),
+    recommended: new Recommended({
+      offer: (repository, call) => downloads.offer(repository, call),
+      budget: () => advisor.budget(),
+      isOffline,
+    }),
+    visit: new FirstVisit({ drover, choice, engines, bus, isOffline, settleEngine: () => drover.settleEngine() }),
+  };
+}

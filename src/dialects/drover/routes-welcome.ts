@@ -1,0 +1,28 @@
+// Our own routes for those who look at the server as a whole: what is wrong, how far a first visit has come, and what to
+// get first. Each is one call to the core.
+import type { AnyElysia } from 'elysia';
+import type { Desks } from '../../core/desks.ts';
+import { readFields } from '../intake.ts';
+import { described } from './operations.ts';
+import * as op from './operations-welcome.ts';
+
+export function welcomeRoutes(app: AnyElysia, { doctor, recommended, visit }: Desks): void {
+  app
+    .get('/drover/doctor', async ({ request }) => ({ findings: await doctor.examine(request.signal) }), {
+      detail: described(op.DOCTOR),
+    })
+    .get('/drover/recommended', ({ request }) => recommended.forThisMachine(request.signal), {
+      detail: described(op.RECOMMENDED),
+    })
+    .get('/drover/setup', () => visit.state(), { detail: described(op.SETUP) })
+    .post('/drover/setup/engine', ({ request }) => tryEngine(visit, request), {
+      parse: 'none',
+      detail: described(op.TRY_ENGINE),
+    });
+}
+
+async function tryEngine(visit: Desks['visit'], request: Request): Promise<unknown> {
+  // The body is ignored, but its sender must not be kept waiting for somebody to read it.
+  await readFields(request);
+  return visit.tryEngine();
+}

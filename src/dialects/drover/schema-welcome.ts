@@ -1,0 +1,141 @@
+// The shapes of our own answers about the server as a whole: findings, a first visit, what to get first, figures.
+import { Type } from '@sinclair/typebox';
+import { FAULT_KINDS } from '../../base/fault.ts';
+import type { FindingId } from '../../core/findings.ts';
+import { list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
+
+const FINDING_IDS: readonly FindingId[] = [
+  'server-none',
+  'server-running',
+  'config-good',
+  'config-questionable',
+  'hardware',
+  'hardware-unread',
+  'disk-low',
+  'engine-none',
+  'engine-good',
+  'engine-second-best',
+  'engine-unproved',
+  'engine-failed',
+  'folder-unreadable',
+  'models-unread',
+  'models-usable',
+  'models-none',
+  'model-broken',
+];
+const BACKENDS = ['cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'] as const;
+const failure = () => Type.Object({ kind: oneOf(FAULT_KINDS), message: text(), hint: orNull(text('The next step.')) });
+
+export const doctorAnswer = () =>
+  Type.Object({
+    findings: list(
+      Type.Object({
+        id: oneOf(FINDING_IDS),
+        severity: oneOf(['ok', 'note', 'warning', 'error']),
+        topic: text(),
+        message: text(),
+        hint: orNull(text('The way out.')),
+        subject: orNull(text('A model, a path or a build, where there are several such findings.')),
+      }),
+      { description: 'The worst first.' },
+    ),
+  });
+
+const quant = () =>
+  Type.Object({
+    tag: text('To write behind the colon: `owner/name:TAG`.'),
+    quantization: orNull(text()),
+    totalBytes: number('A projector included.'),
+    fileCount: whole(),
+    isComplete: yes(),
+    fit: oneOf(['fits', 'fits_partly', 'does_not_fit']),
+    contextTokens: orNull(whole()),
+    gpuLayers: whole(),
+    layerCount: whole('With the output layer.'),
+    isEstimate: yes('Worked out from the header of another quantization.'),
+  });
+
+export const recommendedAnswer = () =>
+  Type.Object(
+    {
+      models: list(
+        Type.Object({
+          repository: text(),
+          title: text(),
+          about: text(),
+          parameterCount: number(),
+          activeParameterCount: number('Weights that one token passes through.'),
+          licence: text(),
+          canSee: yes('Takes pictures.'),
+          offer: orNull(quant()),
+          reason: orNull(text('Why that quantization.')),
+        }),
+        { description: 'What to take first comes first.' },
+      ),
+      failure: orNull(failure()),
+    },
+    { $id: 'RecommendedModels' },
+  );
+
+export const setupAnswer = () =>
+  Type.Object(
+    {
+      isFirst: yes('There is no engine, or no model to talk to.'),
+      engine: Type.Object({
+        state: oneOf(['ready', 'settling', 'failed']),
+        id: orNull(text()),
+        version: orNull(text()),
+        backend: orNull(oneOf(BACKENDS)),
+        failure: orNull(failure()),
+        progress: orNull(Type.Object({ stage: text(), doneBytes: number(), totalBytes: orNull(number()) })),
+        isGiven: yes('The settings name it.'),
+      }),
+      isOffline: yes(),
+      ladder: list(
+        Type.Object({
+          backend: oneOf(BACKENDS),
+          isOffered: yes(),
+          reason: text('Why it is, or is not, for this machine.'),
+          failures: list(Type.Object({ id: text(), reason: text() }), {
+            description: 'Builds that did not work here.',
+          }),
+        }),
+        { description: 'Best first.' },
+      ),
+      usableCount: whole('Models that can be loaded, without the probe.'),
+      probeId: orNull(text('The tiny model that stands in while there is no other.')),
+    },
+    { $id: 'SetupState' },
+  );
+
+/** The data of `machine.sample` among the events. */
+export const sampleAnswer = () =>
+  Type.Object({
+    at: whole('Epoch milliseconds.'),
+    cpuRatio: orNull(number('0–1 over all processors since the figures before.')),
+    memory: Type.Object({
+      usedBytes: orNull(number()),
+      availableBytes: orNull(number()),
+      totalBytes: orNull(number()),
+    }),
+    gpus: list(
+      Type.Object({
+        index: whole(),
+        vendor: oneOf(['nvidia', 'amd', 'intel', 'apple', 'other']),
+        uuid: orNull(text()),
+        name: text(),
+        usedBytes: orNull(number()),
+        totalBytes: orNull(number()),
+        busyRatio: orNull(number()),
+        temperatureC: orNull(number()),
+        powerWatts: orNull(number()),
+      }),
+    ),
+    instances: list(
+      Type.Object({
+        modelId: text(),
+        tokensPerSecond: orNull(number('Of its latest answer.')),
+        residentBytes: orNull(number()),
+      }),
+    ),
+  });
