@@ -17,7 +17,11 @@ export const isRefusal = (read: Attachment | Refusal): read is Refusal => typeof
 /** Null: it may be read. */
 export function refusalOf(
   file: { readonly name: string; readonly type: string; readonly size: number },
-  { hasVision, count, modelId }: { readonly hasVision: boolean; readonly count: number; readonly modelId: string | null },
+  {
+    hasVision,
+    count,
+    modelId,
+  }: { readonly hasVision: boolean; readonly count: number; readonly modelId: string | null },
 ): Refusal | null {
   const { attachments } = texts.chat;
   if (count >= MAX_ATTACHMENTS) return attachments.tooMany(MAX_ATTACHMENTS);

@@ -63,13 +63,19 @@ function lexed(text: string): Token[] {
   const blocks: Token[] = [];
   for (const token of tokens) {
     const last = blocks.at(-1);
-    if (token.type === 'space' && last !== undefined) blocks[blocks.length - 1] = { ...last, raw: last.raw + token.raw };
+    if (token.type === 'space' && last !== undefined)
+      blocks[blocks.length - 1] = { ...last, raw: last.raw + token.raw };
     else blocks.push(token);
   }
   return blocks;
 }
 
-const plain = (text: string): Token => ({ type: 'paragraph', raw: text, text, tokens: [{ type: 'text', raw: text, text }] });
+const plain = (text: string): Token => ({
+  type: 'paragraph',
+  raw: text,
+  text,
+  tokens: [{ type: 'text', raw: text, text }],
+});
 
 /** Where a link may lead: to pages and letters. Everything else, whatever its spelling, is text. */
 export function safeAddress(href: string): string | null {
@@ -86,3 +92,23 @@ export function safeAddress(href: string): string | null {
 /** The first word behind a fence, as far as it is one. */
 export const languageOf = (info: string | undefined): string =>
   /^[\w+#.-]{1,30}/.exec((info ?? '').trim())?.[0]?.toLowerCase() ?? '';
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  hellip: '…',
+  mdash: '—',
+  ndash: '–',
+};
+
+/** Text with the entities that models write; others stay as they are. */
+export const unescaped = (text: string): string =>
+  text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return ENTITIES[name] ?? whole;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code > 0 && code <= 0x10_ff_ff ? String.fromCodePoint(code) : whole;
+  });

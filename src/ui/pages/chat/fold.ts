@@ -82,7 +82,8 @@ function metricsOf(chunk: Fields, known: Folded['metrics']): Folded['metrics'] {
     promptTokens:
       amountOf(usage.prompt_tokens) ?? (read === null ? null : read + (cached ?? 0)) ?? known?.promptTokens ?? null,
     cachedTokens: cached ?? known?.cachedTokens ?? null,
-    generatedTokens: amountOf(usage.completion_tokens) ?? amountOf(timings.predicted_n) ?? known?.generatedTokens ?? null,
+    generatedTokens:
+      amountOf(usage.completion_tokens) ?? amountOf(timings.predicted_n) ?? known?.generatedTokens ?? null,
     promptMs: amountOf(timings.prompt_ms) ?? known?.promptMs ?? null,
     generationMs: amountOf(timings.predicted_ms) ?? known?.generationMs ?? null,
   };

@@ -3,7 +3,7 @@
 import type { Token, Tokens } from 'marked';
 import { memo, type ReactNode } from 'react';
 import { texts } from '../../texts/index.ts';
-import { type Block, languageOf, safeAddress } from './blocks.ts';
+import { type Block, languageOf, safeAddress, unescaped } from './blocks.ts';
 import { Code } from './code.tsx';
 
 export const MarkdownBlock = memo(
@@ -57,7 +57,9 @@ function list({ ordered, start, items }: Tokens.List, key: number, isSettled: bo
   const rows = items.map((item, index) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: items of a text have no other name than their place.
     <li key={index} className={item.task ? 'chat-task' : undefined}>
-      {item.task && <input type="checkbox" checked={item.checked === true} readOnly disabled aria-label={texts.chat.task} />}
+      {item.task && (
+        <input type="checkbox" checked={item.checked === true} readOnly disabled aria-label={texts.chat.task} />
+      )}
       {blocksOf(
         item.tokens.filter(({ type }) => type !== 'checkbox'),
         isSettled,
@@ -160,9 +162,12 @@ function inline(token: Token, key: number): ReactNode {
       const { href, text } = token as Tokens.Image;
       return <Outside key={key} href={href} raw={token.raw} text={texts.chat.remoteImage(text)} />;
     }
-    case 'text':
     case 'escape':
-      return token.tokens === undefined ? (token as Tokens.Text).text : <span key={key}>{inlines(token.tokens)}</span>;
+      return (token as Tokens.Escape).text;
+    case 'text': {
+      const { text, tokens } = token as Tokens.Text;
+      return tokens === undefined ? unescaped(text) : <span key={key}>{inlines(tokens)}</span>;
+    }
     default:
       return token.raw;
   }
