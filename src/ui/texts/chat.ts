@@ -52,7 +52,7 @@ export const chat = {
   },
   start: {
     title: 'What would you like to know?',
-    text: (model: string) => `${model} runs on this machine; nothing leaves it.`,
+    text: (model: string) => `${model} runs on this server. What you ask stays there.`,
     noModels: 'There is no model to talk to yet',
     noModelsText: 'Get one, and it answers here.',
     getModels: 'Get models',

@@ -1,6 +1,6 @@
 // One chat, or the place where one begins: its messages, the state of its model, and the composer.
 import { ArrowDown } from 'lucide-react';
-import { type DragEvent, useCallback, useRef, useState } from 'react';
+import { type DragEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Model } from '../../api/answers.ts';
 import { Button } from '../../parts/button.tsx';
@@ -51,6 +51,12 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
     else ask(chatId, last?.id ?? null, said, modelId);
     scrolling.toEnd();
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another chat is another place to write.
+  useEffect(() => {
+    // On a touch screen it would open the keyboard over what is to be read.
+    if (matchMedia('(hover: hover)').matches) field.current?.focus({ preventScroll: true });
+    setEdited(null);
+  }, [chatId]);
   const sendEdited = useCallback(
     (message: ChatMessage, content: string) => {
       setEdited(null);
@@ -95,7 +101,7 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
           {path.length === 0 && modelId !== null && (
             <div className="chat-start">
               <p className="chat-start-title">{texts.chat.start.title}</p>
-              <p className="dim">{texts.chat.start.text(modelId)}</p>
+              {model?.isCustom === false && <p className="dim">{texts.chat.start.text(modelId)}</p>}
             </div>
           )}
           {chatId !== null &&

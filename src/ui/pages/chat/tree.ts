@@ -59,16 +59,3 @@ export function subtreeOf<M extends Node>(messages: readonly M[], id: string): R
   }
   return found;
 }
-
-/** What is shown once the message and all below it are gone: the branch beside it, else where it hung. */
-export function headWithout<M extends Node>(messages: readonly M[], id: string): string | null {
-  const message = messages.find((other) => other.id === id);
-  if (message === undefined) return headOf(messages, null);
-  const gone = subtreeOf(messages, id);
-  const rest = messages.filter((other) => !gone.has(other.id));
-  const siblings = siblingsOf(messages, message);
-  const at = siblings.findIndex((other) => other.id === id);
-  const beside = siblings[at - 1] ?? siblings[at + 1];
-  if (beside !== undefined) return leafBelow(rest, beside.id);
-  return message.parentId ?? headOf(rest, null);
-}
