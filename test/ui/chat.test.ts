@@ -25,7 +25,7 @@ beforeAll(async () => {
     join(data, 'config.yaml'),
     [
       'models:\n',
-      '  talker: { threads: 1 }\n',
+      '  talker-f32: { threads: 1 }\n',
       `  scripted:\n${entry(`"${SCRIPTED}" \${PORT}`)}`,
       `  broken:\n${entry(`"${FAKE}" dies-at-start`)}`,
     ].join(''),
@@ -84,7 +84,7 @@ const keptWhen = async (isSo: (whole: Whole) => boolean): Promise<Whole> => {
 };
 
 describe('with a real engine', () => {
-  beforeEach(() => open({ path: '/chat?model=talker' }));
+  beforeEach(() => open({ path: '/chat?model=talker-f32' }));
   afterEach(() => watched[Symbol.asyncDispose]());
 
   test('the first question loads the model, is answered with figures, and is there after a reload', async () => {
@@ -102,7 +102,7 @@ describe('with a real engine', () => {
     await page.getByRole('heading', { name: 'How many sheep are there?', level: 1 }).waitFor();
     const shown = await lastAnswer().locator('.chat-text').textContent();
     const whole = await keptWhen(({ messages }) => messages[1]?.metrics?.generatedTokens === 24);
-    expect(whole.chat.settings).toMatchObject({ modelId: 'talker', systemPrompt: 'Be brief.' });
+    expect(whole.chat.settings).toMatchObject({ modelId: 'talker-f32', systemPrompt: 'Be brief.' });
     expect(whole.messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
     expect(whole.messages[1]?.metrics?.promptTokens).toBeGreaterThan(5);
     expect(whole.messages[1]?.metrics?.firstTokenMs).toBeGreaterThan(0);
@@ -290,14 +290,14 @@ describe('with an engine that says what it is asked to', () => {
     await page.getByText('zip.bin is no text (UTF-8)').waitFor();
     await ask('Read it');
     await lastAnswer().getByText('grüne Wiese').waitFor();
-    await page.goto(`${drover.url}/ui/chat?model=talker`);
-    await page.getByRole('button', { name: 'Model: talker' }).waitFor();
+    await page.goto(`${drover.url}/ui/chat?model=talker-f32`);
+    await page.getByRole('combobox', { name: 'Model: talker-f32' }).waitFor();
     const dot = Buffer.from(
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
       'base64',
     );
     await picker.setInputFiles({ name: 'dot.png', mimeType: 'image/png', buffer: dot });
-    await page.getByText('talker does not see pictures.').waitFor();
+    await page.getByText('talker-f32 does not see pictures.').waitFor();
     // A custom server may see: then the picture goes with the question.
     await page.goto(`${drover.url}/ui/chat?model=scripted`);
     await picker.setInputFiles({ name: 'dot.png', mimeType: 'image/png', buffer: dot });
@@ -308,11 +308,11 @@ describe('with an engine that says what it is asked to', () => {
   });
 
   test('a model that fails to load says why, and what to do', async () => {
-    await page.getByRole('button', { name: 'Model: scripted' }).click();
+    await page.getByRole('combobox', { name: 'Model: scripted' }).click();
     await page.getByRole('combobox', { name: 'Search models' }).fill('brok');
     await page.getByRole('option').first().waitFor();
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Model: broken' }).waitFor();
+    await page.getByRole('combobox', { name: 'Model: broken' }).waitFor();
     await say('Are you there?');
     await lastAnswer().getByRole('button', { name: 'Answer again' }).waitFor();
     await page.getByRole('alert').getByText('broken could not be loaded').waitFor();
@@ -320,7 +320,7 @@ describe('with an engine that says what it is asked to', () => {
     const whole = await keptWhen(({ messages }) => messages[1]?.state === 'failed');
     expect(whole.messages[1]?.failure).toMatch(/out of memory/);
     // The way out: another model answers the same question.
-    await page.getByRole('button', { name: 'Model: broken' }).click();
+    await page.getByRole('combobox', { name: 'Model: broken' }).click();
     await page.getByRole('combobox', { name: 'Search models' }).fill('script');
     await page.getByRole('option', { name: /scripted/ }).click();
     await lastAnswer().getByRole('button', { name: 'Answer again' }).click();
@@ -429,7 +429,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
       expect(await watched.axe()).toEqual([]);
       await watched.picture(`chat-settings-${width}-${colorScheme}`);
       await page.keyboard.press('Escape');
-      await page.getByRole('button', { name: /^Model: / }).click();
+      await page.getByRole('combobox', { name: /^Model: / }).click();
       await page.getByRole('option').first().waitFor();
       expect(await watched.axe()).toEqual([]);
       await watched.picture(`chat-models-${width}-${colorScheme}`);

@@ -58,7 +58,7 @@ export const AnswerMessage = memo(
                 message={message}
                 versions={versions}
                 isBusy={isBusy}
-                {...(onAgain === undefined ? {} : { onAgain })}
+                {...(onAgain === undefined || message.state !== 'complete' ? {} : { onAgain })}
               />
               <Figures metrics={message.metrics} />
             </div>
