@@ -190,7 +190,7 @@ describe('with an engine that says what it is asked to', () => {
     await page.getByText(/^Thinking for \d+/).waitFor();
     await page.keyboard.press('Escape');
     await ask('think');
-    await page.getByText(/^Thought for/).click();
+    await lastAnswer().getByText('Thoughts').click();
     await page.getByText('First I think for a while.').waitFor();
     await lastAnswer().getByText('34.0 tokens/s').waitFor();
     await lastAnswer().getByText('read 12 tokens, 10 of them cached').waitFor();
@@ -315,10 +315,15 @@ describe('with an engine that says what it is asked to', () => {
     await page.getByRole('combobox', { name: 'Model: broken' }).waitFor();
     await say('Are you there?');
     await lastAnswer().getByRole('button', { name: 'Answer again' }).waitFor();
-    await page.getByRole('alert').getByText('broken could not be loaded').waitFor();
+    await lastAnswer()
+      .getByText(/^broken could not be loaded: Memory ran out/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Load again' }).click();
+    await page.getByRole('button', { name: 'Load again' }).waitFor();
+    await watched.picture('chat-failed');
     await page.getByRole('link', { name: 'Its log' }).waitFor();
     const whole = await keptWhen(({ messages }) => messages[1]?.state === 'failed');
-    expect(whole.messages[1]?.failure).toMatch(/out of memory/);
+    expect(whole.messages[1]?.failure).toMatch(/Memory ran out/);
     // The way out: another model answers the same question.
     await page.getByRole('combobox', { name: 'Model: broken' }).click();
     await page.getByRole('combobox', { name: 'Search models' }).fill('script');

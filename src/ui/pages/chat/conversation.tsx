@@ -140,7 +140,7 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
           </Button>
         )}
         {isUnsaved && <p className="chat-unsaved small">{texts.chat.composer.unsaved}</p>}
-        {!isAnswering && <ModelState model={model} modelId={modelId} />}
+        {!isAnswering && <ModelState model={model} modelId={modelId} isReasonSaid={last?.state === 'failed'} />}
         <Composer
           key={chatId ?? 'new'}
           chatId={chatId}

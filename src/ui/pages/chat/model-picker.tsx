@@ -21,6 +21,7 @@ export function ModelPicker({ models, modelId, onChoose }: PickerProps) {
     <Combobox.Root
       items={[...models]}
       value={chosen}
+      autoHighlight
       itemToStringLabel={(model: Model) => model.id}
       isItemEqualToValue={(left: Model, right: Model) => left.id === right.id}
       filter={(model: Model, query: string) =>
@@ -73,7 +74,7 @@ const factsOf = (model: Model): string =>
     model.parameterCount === null ? '' : compact(model.parameterCount),
     model.quantization ?? '',
     model.sizeBytes === null ? '' : size(model.sizeBytes),
-    model.contextTokens === null ? '' : context(model.contextTokens),
+    model.contextTokens === null ? '' : texts.chat.model.context(context(model.contextTokens)),
     model.hasVision ? texts.chat.model.vision : '',
   ]
     .filter((text) => text !== '')

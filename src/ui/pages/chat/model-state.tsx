@@ -18,7 +18,13 @@ interface Loading {
   readonly position: number | null;
 }
 
-export function ModelState({ model, modelId }: { readonly model: Model | null; readonly modelId: string | null }) {
+interface StateProps {
+  readonly model: Model | null;
+  readonly modelId: string | null;
+  readonly isReasonSaid: boolean;
+}
+
+export function ModelState({ model, modelId, isReasonSaid }: StateProps) {
   const loading = useLoading(modelId);
   const [hidden, setHidden] = useState<number | null>(null);
   const [failure, setFailure] = useState<{ readonly of: string; readonly text: string } | null>(null);
@@ -54,23 +60,20 @@ export function ModelState({ model, modelId }: { readonly model: Model | null; r
     );
   }
   if (state === 'failed' || failure?.of === id) {
+    const actions = (
+      <>
+        <Button isSmall isBusy={isAsked} icon={<RotateCw size={14} aria-hidden />} onClick={() => void load()}>
+          {words.loadAgain}
+        </Button>
+        <ButtonLink isSmall to={`/instances/${encodeURIComponent(id)}`}>
+          {words.instances}
+        </ButtonLink>
+      </>
+    );
+    // The last answer says why already.
+    if (isReasonSaid) return <div className="row">{actions}</div>;
     return (
-      <Notice
-        tone="bad"
-        isAlert
-        title={words.failed(id)}
-        text={instance?.failure ?? failure?.text ?? null}
-        actions={
-          <>
-            <Button isSmall isBusy={isAsked} icon={<RotateCw size={14} aria-hidden />} onClick={() => void load()}>
-              {texts.parts.tryAgain}
-            </Button>
-            <ButtonLink isSmall to={`/instances/${encodeURIComponent(id)}`}>
-              {words.instances}
-            </ButtonLink>
-          </>
-        }
-      />
+      <Notice tone="bad" isAlert title={instance?.failure ?? failure?.text ?? words.failed(id)} actions={actions} />
     );
   }
   if (state === 'ready' && verdict?.outcome === 'degraded' && hidden !== verdict.at) {

@@ -1,5 +1,5 @@
 // The page "Chat": the history at the side, the chat that is open, its model and its settings above it.
-import { Bot, PanelLeft, SlidersHorizontal } from 'lucide-react';
+import { Bot, PanelLeft, SlidersHorizontal, SquarePen } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { isChatModel, useModels } from '../../api/queries.ts';
@@ -21,7 +21,7 @@ import { SettingsSheet } from './settings-sheet.tsx';
 import { changeChat, useWholeChat, withWaiting } from './store.ts';
 
 export function ChatPage() {
-  const [location] = useLocation();
+  const [location, go] = useLocation();
   const chatId = /^\/chat\/([\w-]+)$/.exec(location)?.[1] ?? null;
   const wished = new URLSearchParams(useSearch()).get('model');
   const [isHistoryOpen, setHistoryOpen] = useState(false);
@@ -52,11 +52,7 @@ export function ChatPage() {
       </aside>
       <div className="chat-main">
         <header className="chat-head">
-          <IconButton
-            className="chat-history-open"
-            label={texts.chat.history.open}
-            onClick={() => setHistoryOpen(true)}
-          >
+          <IconButton className="chat-narrow" label={texts.chat.history.open} onClick={() => setHistoryOpen(true)}>
             <PanelLeft size={18} aria-hidden />
           </IconButton>
           <h1 className="chat-title truncate" dir="auto">
@@ -67,6 +63,9 @@ export function ChatPage() {
             <SlidersHorizontal size={17} aria-hidden />
           </IconButton>
           {whole !== null && <ChatMenu chat={whole.chat} />}
+          <IconButton className="chat-narrow" label={texts.chat.newChat} onClick={() => go('/chat')}>
+            <SquarePen size={17} aria-hidden />
+          </IconButton>
         </header>
         {chatId !== null && whole === null ? (
           query.isError ? (

@@ -13,6 +13,9 @@ interface ReasoningProps {
   readonly tookMs: number | null;
 }
 
+/** Less is no time that says anything. */
+const SHORTEST_MS = 100;
+
 export function Reasoning({ text, since, tookMs }: ReasoningProps) {
   const [isOpen, setOpen] = useState(false);
   const runningMs = useRunning(since);
@@ -23,7 +26,7 @@ export function Reasoning({ text, since, tookMs }: ReasoningProps) {
         <ChevronRight size={15} aria-hidden />
         <span className={since === null ? undefined : 'chat-thinking'}>
           {since === null
-            ? thought(tookMs === null ? null : duration(tookMs))
+            ? thought(tookMs === null || tookMs < SHORTEST_MS ? null : duration(tookMs))
             : thinking(runningMs === null ? null : duration(runningMs))}
         </span>
       </summary>

@@ -118,12 +118,16 @@ const PAUSES_MS = [500, 1000, 2000, 5000, 10_000];
 
 /** Shown at once, kept as soon as the server takes it. A newer version of what waits takes its place. */
 export function keep(chatId: string, message: ChatMessage): void {
-  // An answer of the server that is on its way knows less.
-  void queryClient.cancelQueries({ queryKey: chatKey(chatId) }, { revert: false, silent: true });
   if (removed.has(chatId)) return;
-  rewrite(chatId, (whole) => withMessage(whole, message));
+  show(chatId, message);
   waiting.set(message.id, { chatId, message });
   void flush();
+}
+
+/** In what is known of the chat; answers of the server that came or come meanwhile know less. */
+function show(chatId: string, message: ChatMessage): void {
+  void queryClient.cancelQueries({ queryKey: chatKey(chatId) }, { revert: false, silent: true });
+  rewrite(chatId, (whole) => withMessage(whole, message));
 }
 
 function withMessage({ chat, messages }: WholeChat, message: ChatMessage): WholeChat {
@@ -146,7 +150,10 @@ async function flush(): Promise<void> {
       await send(item);
       failures = 0;
       touched.add(item.chatId);
-      if (waiting.get(key) === item) waiting.delete(key);
+      if (waiting.get(key) === item) {
+        waiting.delete(key);
+        if (item.message !== undefined) show(item.chatId, item.message);
+      }
     } catch (thrown) {
       if (isApiError(thrown) && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429) {
         // Gone or refused: asking again changes nothing.
