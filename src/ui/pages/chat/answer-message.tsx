@@ -9,7 +9,7 @@ import { AnswerText } from './answer-text.tsx';
 import { type Live, thoughtMs, useLive } from './answering.ts';
 import type { ChatMessage } from './chat.ts';
 import { Figures } from './figures.tsx';
-import { MessageTools, type Versions } from './message-tools.tsx';
+import { areSame, MessageTools, type Versions } from './message-tools.tsx';
 import { Reasoning } from './reasoning.tsx';
 import { again, goOn } from './talk.ts';
 
@@ -19,12 +19,11 @@ interface AnswerProps {
   readonly versions: Versions;
   /** Who would answer now; null: nobody is chosen. */
   readonly modelId: string | null;
-  readonly isBusy: boolean;
   readonly isLast: boolean;
 }
 
 export const AnswerMessage = memo(
-  function AnswerMessage({ chatId, message, versions, modelId, isBusy, isLast }: AnswerProps) {
+  function AnswerMessage({ chatId, message, versions, modelId, isLast }: AnswerProps) {
     const live = useLive(message.id);
     const content = live?.folded.content ?? message.content;
     const reasoning = live === null ? (message.reasoning ?? '') : live.folded.reasoning;
@@ -50,14 +49,12 @@ export const AnswerMessage = memo(
               message={message}
               onAgain={onAgain}
               onGoOn={() => modelId !== null && goOn(chatId, message, modelId)}
-              isBusy={isBusy}
             />
             <div className="chat-foot-line">
               <MessageTools
                 chatId={chatId}
                 message={message}
                 versions={versions}
-                isBusy={isBusy}
                 {...(onAgain === undefined || message.state !== 'complete' ? {} : { onAgain })}
               />
               <Figures metrics={message.metrics} />
@@ -70,10 +67,8 @@ export const AnswerMessage = memo(
   (before, after) =>
     before.message === after.message &&
     before.modelId === after.modelId &&
-    before.isBusy === after.isBusy &&
     before.isLast === after.isLast &&
-    before.versions.at === after.versions.at &&
-    before.versions.ids.join() === after.versions.ids.join(),
+    areSame(before.versions, after.versions),
 );
 
 /** Before the first word: where it stands, with a bar where it is known how far. */
@@ -100,10 +95,9 @@ interface EndingProps {
   readonly message: ChatMessage;
   readonly onAgain: (() => void) | undefined;
   readonly onGoOn: () => void;
-  readonly isBusy: boolean;
 }
 
-function Ending({ message: { state, failure, content }, onAgain, onGoOn, isBusy }: EndingProps) {
+function Ending({ message: { state, failure, content }, onAgain, onGoOn }: EndingProps) {
   if (state === 'complete') return null;
   const words = texts.chat.message;
   const [first = '', ...rest] = (failure ?? '').split('\n');
@@ -117,11 +111,11 @@ function Ending({ message: { state, failure, content }, onAgain, onGoOn, isBusy 
         onAgain !== undefined && (
           <>
             {content !== '' && (
-              <Button isSmall icon={<Play size={14} aria-hidden />} onClick={onGoOn} disabled={isBusy}>
+              <Button isSmall icon={<Play size={14} aria-hidden />} className="chat-when-free" onClick={onGoOn}>
                 {words.continue}
               </Button>
             )}
-            <Button isSmall icon={<RotateCw size={14} aria-hidden />} onClick={onAgain} disabled={isBusy}>
+            <Button isSmall icon={<RotateCw size={14} aria-hidden />} className="chat-when-free" onClick={onAgain}>
               {words.regenerate}
             </Button>
           </>

@@ -6,7 +6,7 @@ import type { Model } from '../../api/answers.ts';
 import { Button } from '../../parts/button.tsx';
 import { texts } from '../../texts/index.ts';
 import { AnswerMessage } from './answer-message.tsx';
-import { stop, useAnsweredChats } from './answering.ts';
+import { isAnswering as isAnsweringIn, stop, useAnsweredChats } from './answering.ts';
 import { useAttaching } from './attaching.ts';
 import type { ChatMessage, ChatSettings } from './chat.ts';
 import { useChatKeys } from './chat-keys.ts';
@@ -59,9 +59,10 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
   }, [chatId]);
   const sendEdited = useCallback(
     (message: ChatMessage, content: string) => {
+      if (chatId === null || isAnsweringIn(chatId)) return;
       setEdited(null);
       field.current?.focus();
-      if (chatId !== null && modelId !== null) {
+      if (modelId !== null) {
         ask(chatId, message.parentId, { content: content.trim(), attachments: message.attachments }, modelId);
       }
     },
@@ -88,7 +89,7 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping files is one way of three; a button and pasting are others.
     <div
-      className="chat-talk"
+      className={isAnswering ? 'chat-talk chat-talk-busy' : 'chat-talk'}
       onDragOver={(event) => dragged(event, true)}
       onDragLeave={(event) => dragged(event, false)}
       onDrop={(event) => {
@@ -114,7 +115,6 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
                   chatId={chatId}
                   message={message}
                   versions={versions}
-                  isBusy={isAnswering}
                   isEdited={edited === message.id}
                   onEdit={edit}
                   onEdited={sendEdited}
@@ -126,7 +126,6 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
                   message={message}
                   versions={versions}
                   modelId={modelId}
-                  isBusy={isAnswering}
                   isLast={message === last}
                 />
               );

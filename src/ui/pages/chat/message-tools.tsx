@@ -1,7 +1,7 @@
-// What can be done with a message: its other versions, copying, editing, answering again, deleting.
+// What can be done with a message: its other versions, copying, editing, answering again, deleting. There are hundreds of
+// them in a long chat, hence plain buttons; what would change a chat that is being answered in is hidden by its style.
 import { ChevronLeft, ChevronRight, Pencil, RotateCw, Trash2 } from 'lucide-react';
-import { useState } from 'react';
-import { IconButton } from '../../parts/button.tsx';
+import { type ReactNode, useState } from 'react';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { toastError } from '../../parts/toast.tsx';
@@ -16,16 +16,18 @@ export interface Versions {
   readonly at: number;
 }
 
+export const areSame = (left: Versions, right: Versions): boolean =>
+  left.at === right.at && left.ids.join() === right.ids.join();
+
 interface ToolsProps {
   readonly chatId: string;
   readonly message: ChatMessage;
   readonly versions: Versions;
-  readonly isBusy: boolean;
   readonly onEdit?: () => void;
   readonly onAgain?: () => void;
 }
 
-export function MessageTools({ chatId, message, versions, isBusy, onEdit, onAgain }: ToolsProps) {
+export function MessageTools({ chatId, message, versions, onEdit, onAgain }: ToolsProps) {
   const [isRemoving, setRemoving] = useState(false);
   const words = texts.chat.message;
   return (
@@ -33,27 +35,51 @@ export function MessageTools({ chatId, message, versions, isBusy, onEdit, onAgai
       {versions.ids.length > 1 && <VersionSwitch chatId={chatId} versions={versions} />}
       {message.content !== '' && <CopyButton text={message.content} label={words.copy} />}
       {onEdit !== undefined && (
-        <IconButton isSmall label={words.edit} onClick={onEdit} disabled={isBusy}>
+        <Tool label={words.edit} onClick={onEdit}>
           <Pencil size={15} aria-hidden />
-        </IconButton>
+        </Tool>
       )}
       {onAgain !== undefined && (
-        <IconButton isSmall label={words.regenerate} onClick={onAgain} disabled={isBusy}>
+        <Tool label={words.regenerate} onClick={onAgain}>
           <RotateCw size={15} aria-hidden />
-        </IconButton>
+        </Tool>
       )}
-      <IconButton isSmall label={words.delete} onClick={() => setRemoving(true)} disabled={isBusy}>
+      <Tool label={words.delete} onClick={() => setRemoving(true)}>
         <Trash2 size={15} aria-hidden />
-      </IconButton>
-      <ConfirmDialog
-        isOpen={isRemoving}
-        onClose={() => setRemoving(false)}
-        title={words.deleteTitle}
-        text={words.deleteText(isRemoving ? below(chatId, message.id) : 0)}
-        action={words.delete}
-        onConfirm={() => removeMessage(chatId, message.id)}
-      />
+      </Tool>
+      {isRemoving && (
+        <ConfirmDialog
+          isOpen
+          onClose={() => setRemoving(false)}
+          title={words.deleteTitle}
+          text={words.deleteText(below(chatId, message.id))}
+          action={words.delete}
+          onConfirm={() => removeMessage(chatId, message.id)}
+        />
+      )}
     </div>
+  );
+}
+
+interface ToolProps {
+  readonly label: string;
+  readonly isOff?: boolean;
+  readonly onClick: () => void;
+  readonly children: ReactNode;
+}
+
+function Tool({ label, isOff = false, onClick, children }: ToolProps) {
+  return (
+    <button
+      type="button"
+      className="button button-ghost button-icon button-small chat-when-free"
+      aria-label={label}
+      title={label}
+      disabled={isOff}
+      onClick={onClick}
+    >
+      {children}
+    </button>
   );
 }
 
@@ -66,13 +92,13 @@ function VersionSwitch({ chatId, versions: { ids, at } }: { readonly chatId: str
   };
   return (
     <fieldset className="chat-versions" aria-label={branchLabel(at + 1, ids.length)}>
-      <IconButton isSmall label={previous} disabled={at === 0} onClick={() => go(ids[at - 1])}>
+      <Tool label={previous} isOff={at === 0} onClick={() => go(ids[at - 1])}>
         <ChevronLeft size={15} aria-hidden />
-      </IconButton>
+      </Tool>
       <span className="figures">{branch(at + 1, ids.length)}</span>
-      <IconButton isSmall label={next} disabled={at === ids.length - 1} onClick={() => go(ids[at + 1])}>
+      <Tool label={next} isOff={at === ids.length - 1} onClick={() => go(ids[at + 1])}>
         <ChevronRight size={15} aria-hidden />
-      </IconButton>
+      </Tool>
     </fieldset>
   );
 }

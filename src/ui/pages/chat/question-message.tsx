@@ -5,31 +5,25 @@ import { texts } from '../../texts/index.ts';
 import { AttachmentList } from './attachment-list.tsx';
 import type { ChatMessage } from './chat.ts';
 import { fitHeight } from './field-height.ts';
-import { MessageTools, type Versions } from './message-tools.tsx';
+import { areSame, MessageTools, type Versions } from './message-tools.tsx';
 
 interface QuestionProps {
   readonly chatId: string;
   readonly message: ChatMessage;
   readonly versions: Versions;
-  readonly isBusy: boolean;
   readonly isEdited: boolean;
   readonly onEdit: (messageId: string | null) => void;
   readonly onEdited: (message: ChatMessage, content: string) => void;
 }
 
 export const QuestionMessage = memo(
-  function QuestionMessage({ chatId, message, versions, isBusy, isEdited, onEdit, onEdited }: QuestionProps) {
+  function QuestionMessage({ chatId, message, versions, isEdited, onEdit, onEdited }: QuestionProps) {
     return (
       <article className="chat-question">
         <h2 className="only-read">{texts.chat.message.you}</h2>
         {message.attachments.length > 0 && <AttachmentList attachments={message.attachments} />}
         {isEdited ? (
-          <Editor
-            message={message}
-            onCancel={() => onEdit(null)}
-            onDone={(content) => onEdited(message, content)}
-            isBusy={isBusy}
-          />
+          <Editor message={message} onCancel={() => onEdit(null)} onDone={(content) => onEdited(message, content)} />
         ) : (
           <>
             {message.content !== '' && (
@@ -37,13 +31,7 @@ export const QuestionMessage = memo(
                 {message.content}
               </p>
             )}
-            <MessageTools
-              chatId={chatId}
-              message={message}
-              versions={versions}
-              isBusy={isBusy}
-              onEdit={() => onEdit(message.id)}
-            />
+            <MessageTools chatId={chatId} message={message} versions={versions} onEdit={() => onEdit(message.id)} />
           </>
         )}
       </article>
@@ -51,21 +39,18 @@ export const QuestionMessage = memo(
   },
   (before, after) =>
     before.message === after.message &&
-    before.isBusy === after.isBusy &&
     before.isEdited === after.isEdited &&
     before.onEdited === after.onEdited &&
-    before.versions.at === after.versions.at &&
-    before.versions.ids.join() === after.versions.ids.join(),
+    areSame(before.versions, after.versions),
 );
 
 interface EditorProps {
   readonly message: ChatMessage;
-  readonly isBusy: boolean;
   readonly onCancel: () => void;
   readonly onDone: (content: string) => void;
 }
 
-function Editor({ message, isBusy, onCancel, onDone }: EditorProps) {
+function Editor({ message, onCancel, onDone }: EditorProps) {
   const [text, setText] = useState(message.content);
   const field = useRef<HTMLTextAreaElement>(null);
   const words = texts.chat.message;
@@ -77,7 +62,7 @@ function Editor({ message, isBusy, onCancel, onDone }: EditorProps) {
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it grow.
   useEffect(() => fitHeight(field.current), [text]);
-  const canSend = !isBusy && (text.trim() !== '' || message.attachments.length > 0);
+  const canSend = text.trim() !== '' || message.attachments.length > 0;
   return (
     <form
       className="chat-editor"
@@ -105,7 +90,7 @@ function Editor({ message, isBusy, onCancel, onDone }: EditorProps) {
         }}
       />
       <div className="row">
-        <Button type="submit" tone="primary" isSmall disabled={!canSend}>
+        <Button type="submit" tone="primary" isSmall className="chat-when-free" disabled={!canSend}>
           {words.sendEdited}
         </Button>
         <Button isSmall onClick={onCancel}>
