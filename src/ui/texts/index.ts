@@ -1,10 +1,11 @@
 // All that the page says, in one place: one file per page, joined here. Another language would be another such object.
 import { api } from './api.ts';
 import { app } from './app.ts';
+import { chat } from './chat.ts';
 import { home } from './home.ts';
 import { instances } from './instances.ts';
 import { models } from './models.ts';
 import { parts, times } from './parts.ts';
 import { setup } from './setup.ts';
 
-export const texts = { api, app, home, instances, models, parts, setup, times } as const;
+export const texts = { api, app, chat, home, instances, models, parts, setup, times } as const;
