@@ -78,7 +78,8 @@ export async function open(method: string, path: string, body?: unknown, options
   }
   if (response.ok) return response;
   const error = await errorOf(response);
-  if (error.status === 401 && options.key === undefined) refused(error);
+  // A hub's refusal comes with its address, and concerns a key for the hub.
+  if (error.status === 401 && options.key === undefined && error.details.url === undefined) refused(error);
   throw error;
 }
 

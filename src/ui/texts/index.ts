@@ -2,10 +2,12 @@
 import { api } from './api.ts';
 import { app } from './app.ts';
 import { chat } from './chat.ts';
+import { downloads } from './downloads.ts';
+import { get } from './get.ts';
 import { home } from './home.ts';
 import { instances } from './instances.ts';
 import { models } from './models.ts';
 import { parts, times } from './parts.ts';
 import { setup } from './setup.ts';
 
-export const texts = { api, app, chat, home, instances, models, parts, setup, times } as const;
+export const texts = { api, app, chat, downloads, get, home, instances, models, parts, setup, times } as const;

@@ -1,7 +1,8 @@
 // Where a set-up stands, by what the server says.
 import { expect, test } from 'bun:test';
 import type { Download, Model } from '../../../src/ui/api/answers.ts';
-import { chatModels, chosenOf, openDownloads, ratioOf, stepsOf } from '../../../src/ui/pages/setup/steps.ts';
+import { openDownloads, ratioOf } from '../../../src/ui/app/downloads.ts';
+import { chatModels, chosenOf, stepsOf } from '../../../src/ui/pages/setup/steps.ts';
 
 const model = (id: string, more: Partial<Model> = {}): Model =>
   ({ id, kind: 'text', failure: null, isCustom: false, createdAt: 1, path: `/m/${id}.gguf`, ...more }) as Model;

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { Visit } from '../../api/answers.ts';
 import { post } from '../../api/client.ts';
 import { keys, queryClient, useHardware } from '../../api/queries.ts';
+import { ratioOf } from '../../app/downloads.ts';
 import { useServerEvents } from '../../app/live.ts';
 import { size } from '../../format.ts';
 import { Button, ButtonLink } from '../../parts/button.tsx';
@@ -13,7 +14,7 @@ import { Skeleton } from '../../parts/states.tsx';
 import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 import { Step } from './step.tsx';
-import { ratioOf, type StepState } from './steps.ts';
+import type { StepState } from './steps.ts';
 
 interface EngineStepProps {
   readonly state: StepState;

@@ -2,15 +2,16 @@
 import { Search } from 'lucide-react';
 import { useId } from 'react';
 import type { Download, Model } from '../../api/answers.ts';
+import { DownloadRow } from '../../app/download-row.tsx';
+import { openDownloads } from '../../app/downloads.ts';
 import { size } from '../../format.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { ButtonLink } from '../../parts/button.tsx';
 import { texts } from '../../texts/index.ts';
-import { DownloadRow } from './download-row.tsx';
 import { FolderForm } from './folder-form.tsx';
 import { RecommendedList } from './recommended-list.tsx';
 import { Step } from './step.tsx';
-import { openDownloads, type StepState } from './steps.ts';
+import type { StepState } from './steps.ts';
 
 interface ModelsStepProps {
   readonly state: StepState;
@@ -24,7 +25,7 @@ interface ModelsStepProps {
 const SHOWN = 6;
 
 export function ModelsStep({ state, usable, broken, downloads, chosen, onChoose }: ModelsStepProps) {
-  const { models: words, download } = texts.setup;
+  const { models: words } = texts.setup;
   const open = openDownloads(downloads);
   return (
     <Step number={2} state={state} title={words.title}>
@@ -36,7 +37,7 @@ export function ModelsStep({ state, usable, broken, downloads, chosen, onChoose 
         </p>
       ))}
       {open.length > 0 && (
-        <section className="column" aria-label={download.title}>
+        <section className="column" aria-label={texts.downloads.title}>
           <ul className="setup-downloads">
             {open.map((job) => (
               <DownloadRow key={job.id} download={job} />

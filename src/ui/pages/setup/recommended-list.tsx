@@ -2,15 +2,14 @@
 import { Download as DownloadIcon } from 'lucide-react';
 import { useState } from 'react';
 import type { Download, Recommended } from '../../api/answers.ts';
-import { post } from '../../api/client.ts';
-import { keys, queryClient, useRecommended } from '../../api/queries.ts';
+import { useRecommended } from '../../api/queries.ts';
+import { openDownloads, startDownload } from '../../app/downloads.ts';
 import { compact, context, size } from '../../format.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Button } from '../../parts/button.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Loaded, reasonOf, Skeleton } from '../../parts/states.tsx';
 import { texts } from '../../texts/index.ts';
-import { openDownloads } from './steps.ts';
 
 interface RecommendedListProps {
   readonly downloads: readonly Download[];
@@ -93,11 +92,7 @@ function RecommendedRow({ model, isBest, canGet, isOnItsWay }: RowProps) {
     setBusy(true);
     setFailure(null);
     try {
-      const reference = offer === null ? repository : `${repository}:${offer.tag}`;
-      const job = await post<Download>('/drover/downloads', { reference });
-      queryClient.setQueryData<Download[]>(keys.downloads, (known = []) =>
-        known.some(({ id }) => id === job.id) ? known : [job, ...known],
-      );
+      await startDownload(offer === null ? repository : `${repository}:${offer.tag}`);
     } catch (thrown) {
       setFailure(thrown);
     } finally {

@@ -33,16 +33,6 @@ export function broughtBy(download: Download, models: readonly Model[]): Model |
   return models.find(({ path }) => path !== null && paths.has(path)) ?? null;
 }
 
-const GOES_ON: ReadonlySet<Download['state']> = new Set(['queued', 'downloading', 'verifying', 'paused', 'failed']);
-
-/** Those that are not over, or went wrong: somebody must see them. */
-export const openDownloads = (downloads: readonly Download[]): Download[] =>
-  downloads.filter(({ state }) => GOES_ON.has(state));
-
-/** 0–1; null where the size is not known. */
-export const ratioOf = (doneBytes: number, totalBytes: number | null): number | null =>
-  totalBytes === null || totalBytes <= 0 ? null : Math.min(1, doneBytes / totalBytes);
-
 /** What to load first: what somebody chose, else what a download brought, else the newest. */
 export function chosenOf(
   choice: string | null,
