@@ -97,7 +97,7 @@ test('a gated repository says what to do; one by its name is opened from the fie
 
 test('a hub that refuses is told with its reason and can be asked again', async () => {
   const { page } = watched;
-  hub.misbehave({ matches: () => true, status: 403 });
+  hub.misbehave({ answer: { status: 403, body: '{}' } });
   await page.getByRole('searchbox').fill('owner/ill-GGUF');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').waitFor();
