@@ -115,7 +115,12 @@ export const PERMISSIONS: readonly Permission[] = [
 
   // The configuration. To validate a text changes nothing, whatever the method.
   ...rows('config_read', 'GET', ['/api/config', '/api/config/folders', '/api/config/validate']),
-  ...rows('config_read', 'GET', ['/drover/entry']),
+  ...rows('config_read', 'GET', ['/drover/entry', '/drover/settings', '/drover/config', '/drover/folders']),
+  ...rows('config_read', 'POST', ['/drover/config/check']),
+  ...rows('config_write', 'PATCH', ['/drover/settings']),
+  ...rows('config_write', 'PUT', ['/drover/config']),
+  ...rows('config_write', 'POST', ['/drover/folders']),
+  ...rows('config_write', 'DELETE', ['/drover/folders']),
   ...rows('config_write', 'PATCH', ['/drover/entry']),
   ...rows('config_read', 'POST', ['/api/config/validate']),
   ...rows('config_read', 'GET', home('get_config')),
@@ -146,6 +151,8 @@ export const PERMISSIONS: readonly Permission[] = [
     '/api/server/restart/hard',
     '/drover/restart',
   ]),
+  ...rows('system_status', 'GET', ['/drover/engine']),
+  ...rows('admin', 'POST', ['/drover/engine/update', '/drover/engine/use', '/drover/engine/rollback']),
   ...rows('admin', 'GET', ['/drover/keys']),
   ...rows('admin', 'POST', ['/drover/keys']),
   ...rows('admin', 'DELETE', ['/drover/keys/:name']),

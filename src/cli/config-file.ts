@@ -41,6 +41,7 @@ export function openConfigFile(options: ConfigFileOptions): ConfigFile {
     read: () => readConfig(path).source,
     parse: (text) => parseConfig(text, path).values,
     summary: (text) => describeConfig(text, path),
+    warnings: (text) => parseConfig(text, path).warnings,
     edit: (text, edits) => editConfigAll(text, path, edits),
     removeModels: (text, ids) => removeModels(text, path, ids),
     write: (text) => writeConfig(path, text),

@@ -37,6 +37,7 @@ import { PerformanceWindow } from '../core/performance-window.ts';
 import { Regeneration } from '../core/regeneration.ts';
 import { SessionFiles } from '../core/session-files.ts';
 import { Sessions } from '../core/sessions.ts';
+import { SettingsDesk } from '../core/settings-desk.ts';
 import { SetupProgress } from '../core/setup-progress.ts';
 import { SystemReports } from '../core/system-reports.ts';
 import { SystemSettings } from '../core/system-settings.ts';
@@ -57,6 +58,7 @@ import { HubToken } from '../models/hub-token.ts';
 import type { Library } from '../models/library.ts';
 import { makeBenchDesks } from './bench-desk.ts';
 import { openConfigFile } from './config-file.ts';
+import { settingCatalog } from './setting-catalog.ts';
 import { BUILT_AT } from './version.ts';
 import { makeWelcome } from './welcome-desks.ts';
 
@@ -147,6 +149,11 @@ export function makeDesks(options: DesksOptions): Desks {
     builtIn: defaultSettings(),
   });
   const downloads = makeDownloads(options, { configuration, advisor, hubToken, folders });
+  const effective = new EffectiveSettings({
+    settings,
+    configuration,
+    paths: () => ({ data: paths.data, config: paths.configFile, models: downloadFolder(), logs: paths.logs }),
+  });
   return {
     configuration,
     folders,
@@ -158,6 +165,7 @@ export function makeDesks(options: DesksOptions): Desks {
       newest: (ladder, signal) =>
         newestOffered(ladder, options.sources, { signal, cacheFolder: options.engineCacheFolder }),
       log: log.as('engine'),
+      bus,
     }),
     advisor,
     settings: new SystemSettings({ settings, advisor, configuration, keys: options.keys }),
@@ -174,10 +182,12 @@ export function makeDesks(options: DesksOptions): Desks {
     ...makeWelcome(options, { advisor, downloads }),
     instances: makeInstances(options, configuration),
     machine: makeMachine(options),
-    effective: new EffectiveSettings({
-      settings,
+    effective,
+    preferences: new SettingsDesk({
       configuration,
-      paths: () => ({ data: paths.data, config: paths.configFile, models: downloadFolder(), logs: paths.logs }),
+      effective,
+      catalog: settingCatalog(),
+      isInEnvironment: (name) => options.environment[name] !== undefined,
     }),
   };
 }

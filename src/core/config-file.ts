@@ -32,6 +32,8 @@ export interface ConfigFile {
   /** What the text says, without defaults. Throws `config_invalid` with line and column. */
   parse(text: string): Partial<Settings>;
   summary(text: string): ConfigSummary;
+  /** What is not understood, or not used here. Throws `config_invalid`. */
+  warnings(text: string): readonly { readonly line: number; readonly column: number; readonly message: string }[];
   /** Comments and order survive. Throws `config_invalid` where the result would be wrong. */
   edit(text: string, edits: readonly ConfigEdit[]): string;
   /** Takes entries out, and their names out of groups and preloads. */

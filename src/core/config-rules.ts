@@ -18,6 +18,16 @@ const RUNS_IN_ENTRY = ['cmd', 'cmdStop', 'env', 'proxy', 'macros'] as const;
 
 const LONGEST_ID = 256;
 
+/** Why a request may not change this setting; null: it may. */
+export function lockOf(name: keyof Settings, values: Partial<Settings>): string | null {
+  const isAmong = (names: readonly (keyof Settings)[]): boolean => names.includes(name);
+  if (isAmong(OPENS_DOORS)) return 'It decides who may reach what: only the file on the machine can change it.';
+  if (isAmong(RUNS_PROGRAMS) && values.allowCustomCommands !== true) {
+    return 'It decides which program is run: only the file on the machine can change it.';
+  }
+  return null;
+}
+
 /** What a text that does not speak of them leaves as it is: a whole new configuration must not unlock the server. */
 export const keptSettings = (before: Partial<Settings>, after: Partial<Settings>): readonly ConfigEdit[] =>
   [...OPENS_DOORS, ...(before.allowCustomCommands === true ? [] : RUNS_PROGRAMS)].flatMap((name) =>

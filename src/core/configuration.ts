@@ -1,6 +1,7 @@
 // The configuration as requests may read and change it: checked first, backed up, replaced whole, taken up at once; what
 // runs goes on as it is until it is stopped or restarted. One change at a time. It must never lose a comment or an entry
 // that it was not asked to touch.
+import { createHash } from 'node:crypto';
 import { realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, win32 } from 'node:path';
 import { errorCode, Fault } from '../base/fault.ts';
@@ -82,18 +83,48 @@ export class Configuration {
     return this.check(this.#options.file.read());
   }
 
-  /** Replaces the whole text, as a person edited it. */
-  replace(text: string): Promise<ConfigWrite> {
+  /** Tells one text of the file from another. */
+  revision(): { readonly path: string; readonly revision: string } {
+    return { path: this.path, revision: revisionOf(this.#options.file.read()) };
+  }
+
+  /** What in a text is odd, but no error. Throws `config_invalid`. */
+  warnings(text: string): ReturnType<ConfigFile['warnings']> {
+    return this.#options.file.warnings(text);
+  }
+
+  /** Whether a person may replace the text by this one. Throws what `replace` would, and writes nothing. */
+  checkChange(text: string): void {
+    this.#changed(text, this.#options.file.read());
+  }
+
+  /**
+   * Replaces the whole text, as a person edited it. Where a revision is given, throws `conflict` unless the file is as it
+   * was then.
+   */
+  replace(text: string, revision: string | null = null): Promise<ConfigWrite> {
     const { file } = this.#options;
     return this.#mailbox.send(() => {
       const current = file.read();
-      const before = file.parse(current);
-      const unmasked = file.unmask(text, current);
-      const kept = keptSettings(before, file.parse(unmasked));
-      const whole = kept.length === 0 ? unmasked : file.edit(unmasked, kept);
-      requireHarmless(before, file.parse(whole));
-      return this.#write(current, whole);
+      if (revision !== null && revisionOf(current) !== revision) {
+        throw new Fault('conflict', 'The configuration file was changed meanwhile.', {
+          hint: 'Look at what stands there now, and decide again.',
+          details: { revision: revisionOf(current) },
+        });
+      }
+      return this.#write(current, this.#changed(text, current));
     });
+  }
+
+  /** What would be written for a text that was shown masked. Throws `config_invalid`, `forbidden`. */
+  #changed(text: string, current: string): string {
+    const { file } = this.#options;
+    const before = file.parse(current);
+    const unmasked = file.unmask(text, current);
+    const kept = keptSettings(before, file.parse(unmasked));
+    const whole = kept.length === 0 ? unmasked : file.edit(unmasked, kept);
+    requireHarmless(before, file.parse(whole));
+    return whole;
   }
 
   /** Settings by their path, from somebody who may change them. */
@@ -339,3 +370,5 @@ function identityOf(path: string): string {
     return path;
   }
 }
+
+const revisionOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24);

@@ -26,6 +26,7 @@ import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
 import type { Recommended } from './recommended.ts';
 import type { Sessions } from './sessions.ts';
+import type { SettingsDesk } from './settings-desk.ts';
 import type { SystemReports } from './system-reports.ts';
 import type { SystemSettings } from './system-settings.ts';
 import type { TestSessions } from './test-sessions.ts';
@@ -57,6 +58,7 @@ export interface Desks {
   readonly instances: InstanceDesk;
   readonly machine: MachineDesk;
   readonly effective: EffectiveSettings;
+  readonly preferences: SettingsDesk;
   readonly home: HomeDesk;
   readonly doctor: Doctor;
   readonly samples: MachineSamples;

@@ -1,12 +1,15 @@
 // The engine as requests may ask for it and have it updated. What works stays until something newer has proved itself;
 // that is the installer's promise, and nothing here goes around it.
+
+import type { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { Backend, EngineBuild } from '../engine/build.ts';
 import type { Rung } from '../engine/catalog.ts';
 import type { Engines } from '../engine/install.ts';
-import type { RemoteBuild } from '../engine/sources/source.ts';
+import type { FetchProgress, RemoteBuild } from '../engine/sources/source.ts';
 import type { EngineChoice } from './engine-choice.ts';
+import type { DroverEvent } from './vocabulary.ts';
 
 export interface EngineReport {
   /** Null where there is none yet. */
@@ -20,6 +23,15 @@ export interface EngineReport {
   readonly newestFailure: string | null;
   /** The best backend for this machine. */
   readonly bestBackend: Backend | null;
+}
+
+export interface InstalledBuild {
+  readonly id: string;
+  readonly version: string;
+  readonly backend: Backend;
+  readonly source: EngineBuild['source'];
+  readonly isCurrent: boolean;
+  readonly proof: EngineBuild['proof'];
 }
 
 export interface EngineUpdate {
@@ -36,6 +48,8 @@ export interface EngineDeskOptions {
   /** Asks the sources; see `newestOffered`. */
   readonly newest: (ladder: readonly Rung[], signal: AbortSignal) => Promise<RemoteBuild | null>;
   readonly log: Log;
+  /** Told of progress and of another current build. */
+  readonly bus: Pick<Bus<DroverEvent>, 'emit'>;
 }
 
 /** Releases come several times a day; asking for each status would use up what GitHub allows in an hour. */
@@ -46,6 +60,9 @@ const NEWEST_PATIENCE_MS = 15_000;
 export class EngineDesk {
   readonly #options: EngineDeskOptions;
   #newest: { readonly at: number; readonly build: RemoteBuild | null; readonly failure: string | null } | null = null;
+
+  /** When progress was last told; epoch milliseconds. */
+  #toldAt = 0;
 
   constructor(options: EngineDeskOptions) {
     this.#options = options;
@@ -66,6 +83,61 @@ export class EngineDesk {
     };
   }
 
+  /** All that are there, the current one among them. */
+  builds(): readonly InstalledBuild[] {
+    const { engines, choice } = this.#options;
+    const current = choice.build ?? engines.current();
+    const listed = engines.list();
+    const all = current === null || listed.some(({ id }) => id === current.id) ? listed : [current, ...listed];
+    return all.map(({ id, version, backend, source, proof }) => ({
+      id,
+      version,
+      backend,
+      source,
+      proof,
+      isCurrent: id === current?.id,
+    }));
+  }
+
+  /** Makes an installed build the current one; what runs goes on with its own. Throws `not_found`, `conflict`. */
+  async use(id: string): Promise<readonly InstalledBuild[]> {
+    const { engines, log } = this.#options;
+    await this.#requireOurs();
+    const build = await engines.use(id, {});
+    this.#told(build);
+    log.info('engine chosen', { id: build.id });
+    return this.builds();
+  }
+
+  /** Back to the build before. Throws `not_found` where there is none. */
+  async rollback(): Promise<readonly InstalledBuild[]> {
+    const { engines, log } = this.#options;
+    await this.#requireOurs();
+    const build = await engines.rollback({});
+    this.#told(build);
+    log.info('engine rolled back', { id: build.id });
+    return this.builds();
+  }
+
+  #tell({ stage, name, doneBytes, totalBytes }: FetchProgress): void {
+    const isLast = totalBytes !== null && doneBytes >= totalBytes;
+    if (!isLast && Date.now() - this.#toldAt < 100) return;
+    this.#toldAt = Date.now();
+    this.#options.bus.emit({ type: 'engine.progress', stage: `${stage} ${name}`.trim(), doneBytes, totalBytes });
+  }
+
+  #told({ id }: EngineBuild): void {
+    this.#options.bus.emit({ type: 'engine.changed', buildId: id });
+  }
+
+  async #requireOurs(): Promise<void> {
+    const { given } = await this.#options.choice.request();
+    if (given === null || given === undefined) return;
+    throw new Fault('conflict', `The engine ${given} was given by the settings: it is not ours to change.`, {
+      hint: 'Set "engine" to auto first.',
+    });
+  }
+
   /** Brings the newest build; `isForced` proves the engine anew even where it is the newest already. */
   async update(isForced: boolean, signal?: AbortSignal): Promise<EngineUpdate> {
     const { choice, engines, log } = this.#options;
@@ -76,13 +148,14 @@ export class EngineDesk {
       });
     }
     const before = engines.current();
-    const options = { ...request, signal };
+    const options = { ...request, signal, onProgress: (progress: FetchProgress) => this.#tell(progress) };
     const build = isForced || before === null ? await engines.install(options) : await engines.update(options);
     if (isForced && build.id === before?.id) {
       const proof = await engines.prove(build, { signal });
       if (!proof.isGood) throw new Fault('bad_gateway', `${build.id} does not work on this machine: ${proof.reason}`);
     }
     this.#newest = null;
+    this.#told(build);
     log.info('engine updated', { id: build.id, before: before?.id ?? null });
     return { build, path: executableIn(build), isNew: build.id !== before?.id };
   }

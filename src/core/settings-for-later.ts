@@ -7,6 +7,8 @@ const NAMES: readonly SettingName[] = [
   'debianArchive',
 ];
 
+export const countsLater = (name: SettingName): boolean => NAMES.includes(name);
+
 /** Those that have changed. */
 export const settingsForLater = (before: Settings, after: Settings): readonly SettingName[] =>
   NAMES.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));

@@ -46,6 +46,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   repository: example(() => undefined, 'ggml-org/gemma-3-1b-it-GGUF'),
   loadedModel: example((here) => here.models.find(isLoaded)?.id ?? best(here, isText)?.id, 'drover-probe'),
   registeredModel: example((here) => registered(here), 'my-registered-model'),
+  configRevision: example(({ desks }) => desks?.preferences.text().revision, '0123456789abcdef01234567'),
   session: example(({ desks }) => desks?.sessions.list()[0]?.id, 'an-example'),
   sessionFile: example((here) => savedSession(here), 'beautyai_session_an-example.json'),
   chat: example((here) => latestChat(here)?.id, 'an-example'),

@@ -16,6 +16,7 @@ import { benchRoutes } from '../dialects/drover/routes-bench.ts';
 import { chatRoutes } from '../dialects/drover/routes-chats.ts';
 import { deskRoutes } from '../dialects/drover/routes-desks.ts';
 import { modelRoutes } from '../dialects/drover/routes-models.ts';
+import { settingsRoutes } from '../dialects/drover/routes-settings.ts';
 import { welcomeRoutes } from '../dialects/drover/routes-welcome.ts';
 import { pathOf } from '../dialects/intake.ts';
 import { llamactlRoutes } from '../dialects/llamactl/routes.ts';
@@ -105,6 +106,7 @@ export function createApp(drover: Drover, options: AppOptions): AnyElysia {
     accessRoutes(app, desks);
     chatRoutes(app, desks);
     modelRoutes(app, desks);
+    settingsRoutes(app, desks);
     welcomeRoutes(app, desks);
     obtRoutes(app, drover, desks);
     llamahomeRoutes(app, {

@@ -8,6 +8,20 @@ import { home } from './home.ts';
 import { instances } from './instances.ts';
 import { models } from './models.ts';
 import { parts, times } from './parts.ts';
+import { settings } from './settings.ts';
 import { setup } from './setup.ts';
 
-export const texts = { api, app, chat, downloads, get, home, instances, models, parts, setup, times } as const;
+export const texts = {
+  api,
+  app,
+  chat,
+  downloads,
+  get,
+  home,
+  instances,
+  models,
+  parts,
+  settings,
+  setup,
+  times,
+} as const;
