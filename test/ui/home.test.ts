@@ -16,7 +16,7 @@ describe('with models', () => {
   let drover: RunningDrover;
   beforeAll(async () => {
     writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
-    writeFileSync(join(models.path, 'other.gguf'), tinyLlama({ name: LONG, blockCount: 6 }));
+    writeFileSync(join(models.path, `${LONG.replaceAll(' ', '-')}.gguf`), tinyLlama({ name: LONG, blockCount: 6 }));
     writeFileSync(join(models.path, 'broken.gguf'), 'no model');
     const config = `models:
   doomed:

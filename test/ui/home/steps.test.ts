@@ -20,12 +20,13 @@ test('steps follow the state, in any order', () => {
 test('models to chat with: no probe, no broken ones, no embedders, the newest first', () => {
   const all = [
     model('drover-probe'),
+    model('command', { isCustom: true, createdAt: 99 }),
     model('old'),
     model('new', { createdAt: 9 }),
     model('broken', { failure: 'x' }),
     model('embedder', { kind: 'embedding' }),
   ];
-  expect(chatModels(all, 'drover-probe').map(({ id }) => id)).toEqual(['new', 'old']);
+  expect(chatModels(all, 'drover-probe').map(({ id }) => id)).toEqual(['new', 'old', 'command']);
 });
 
 test('the one to begin with: what was chosen, what was brought, what is newest', () => {

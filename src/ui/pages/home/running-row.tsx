@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Instance } from '../../api/answers.ts';
 import { post } from '../../api/client.ts';
+import { keys, queryClient } from '../../api/queries.ts';
 import { context, duration, tokensPerSecond as speedText } from '../../format.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { ButtonLink, IconButton } from '../../parts/button.tsx';
@@ -109,6 +110,10 @@ function Actions({ instance }: { readonly instance: Instance }) {
   const act = (name: 'stop' | 'pin', path: string, body: unknown) => async (): Promise<void> => {
     setBusy(name);
     await post(path, body)
+      // That it is pinned is no change of its state, and no event tells it.
+      .then(() =>
+        Promise.all([keys.instances, keys.models].map((queryKey) => queryClient.invalidateQueries({ queryKey }))),
+      )
       .catch(toastError)
       .finally(() => setBusy(null));
   };

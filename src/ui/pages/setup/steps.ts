@@ -21,11 +21,16 @@ export function stepsOf(visit: Pick<Visit, 'engine'> | undefined, usableCount: n
   };
 }
 
-/** Those to chat with, the newest first: what was just brought is what is wanted. */
+/** Those to chat with, the newest file first: what was just brought is what is wanted. Commands have no age. */
 export const chatModels = (models: readonly Model[], probeId: string | null): Model[] =>
   models
     .filter((model) => model.id !== probeId && isChatModel(model))
-    .toSorted((left, right) => right.createdAt - left.createdAt || left.id.localeCompare(right.id, 'en'));
+    .toSorted(
+      (left, right) =>
+        Number(left.isCustom) - Number(right.isCustom) ||
+        right.createdAt - left.createdAt ||
+        left.id.localeCompare(right.id, 'en'),
+    );
 
 /** The model that a finished download brought; null: it is not listed (yet). */
 export function broughtBy(download: Download, models: readonly Model[]): Model | null {
