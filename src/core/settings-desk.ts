@@ -81,7 +81,7 @@ export class SettingsDesk {
   }
 
   /** Null takes a setting out of the file. Throws `forbidden`, `not_found`, `config_invalid`; then nothing has changed. */
-  change(changes: Readonly<Record<string, unknown>>): Promise<SettingsWrite> {
+  async change(changes: Readonly<Record<string, unknown>>): Promise<SettingsWrite> {
     const known = new Map<string, SettingView>(this.list().map((view) => [view.name, view]));
     const edits = Object.entries(changes).map(([name, value]) => {
       const view = known.get(name);
@@ -93,7 +93,8 @@ export class SettingsDesk {
       }
       return { path: [name], value: value === null ? undefined : value };
     });
-    return this.#options.effective.change(() => edits);
+    const { affected, backupPath, waiting, overruled } = await this.#options.effective.change(() => edits);
+    return { affected, backupPath, waiting, overruled };
   }
 
   text(): ConfigText {

@@ -207,6 +207,9 @@ describe('examples', () => {
     const values = await exampleValues(here(models), null, Object.keys(EXAMPLES));
     expect(values).toEqual({
       model: 'small',
+      chat: 'an-example',
+      chatMessage: 'a-message',
+      configRevision: '0123456789abcdef01234567',
       infillModel: 'small',
       embeddingModel: 'vector',
       rerankModel: 'rank',

@@ -29,6 +29,7 @@ const core = new SmallCore([{ id: 'm', baseUrl: echo.baseUrl }]);
 /** What the routes that are asked here ask: what they answer is no matter. */
 const SMALL_DESKS = {
   instances: { list: () => [] },
+  chats: { all: () => [] },
   machine: { info: () => Promise.resolve({ platform: 'linux', arch: 'x64', builtAt: null }) },
   effective: { change: () => Promise.resolve({ waiting: [], overruled: [], affected: [] }) },
 } as unknown as Partial<Desks>;

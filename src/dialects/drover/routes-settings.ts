@@ -6,6 +6,7 @@ import { bodyOf, readFields } from '../intake.ts';
 import { described } from './operations.ts';
 import * as op from './operations-settings.ts';
 import { BuildBody, CheckBody, ConfigBody, FolderBody, SettingsBody, UpdateBody } from './schema-settings.ts';
+import { engineToWire } from './shape.ts';
 
 export function settingsRoutes(app: AnyElysia, desks: Desks): void {
   const { preferences } = desks;
@@ -71,8 +72,7 @@ function engineRoutes(app: AnyElysia, { engine }: Desks): void {
     .get(
       '/drover/engine',
       async () => {
-        const { build: _, ...report } = await engine.report();
-        return { ...report, builds: engine.builds() };
+        return engineToWire(await engine.report(), engine.builds());
       },
       { detail: described(op.ENGINE) },
     )

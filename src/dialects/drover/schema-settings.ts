@@ -39,7 +39,7 @@ export const FolderBody = Type.Object(
 export const BuildBody = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }, open);
 export const UpdateBody = Type.Object(
   { force: Type.Optional(Type.Boolean({ description: 'Prove it anew, even if it is the newest.' })) },
-  open,
+  { ...open, examples: [{ force: false }] },
 );
 
 export const settingsAnswer = () =>
