@@ -5,6 +5,7 @@ import { type Attachment, NO_SETTINGS } from '../../../src/ui/pages/chat/chat.ts
 import { chosenModel } from '../../../src/ui/pages/chat/chosen-model.ts';
 import { byDay } from '../../../src/ui/pages/chat/days.ts';
 import { highlightedTree } from '../../../src/ui/pages/chat/highlighted.ts';
+import { hitsIn } from '../../../src/ui/pages/chat/hits.ts';
 import { scaled } from '../../../src/ui/pages/chat/pictures.ts';
 import { completionBody } from '../../../src/ui/pages/chat/request.ts';
 import { titleOf } from '../../../src/ui/pages/chat/title.ts';
@@ -135,4 +136,15 @@ test('colours are a tree of classes; nothing else of it is believed', () => {
     ' &lt;',
   ]);
   expect(highlightedTree('<img src=x></span>')).toEqual(['<', 'img src=x>']);
+});
+
+test('what was searched for is marked, whatever its case', () => {
+  const said = (text: string, query: string): string =>
+    hitsIn(text, query)
+      .map(({ text: piece, isHit }) => (isHit ? `[${piece}]` : piece))
+      .join('');
+  expect(said('The Quokka and the quokka', 'QUOKKA ')).toBe('The [Quokka] and the [quokka]');
+  expect(said('aaa', 'aa')).toBe('[aa]a');
+  expect(said('nothing', '')).toBe('nothing');
+  expect(said('İstanbul is', 'is')).toBe('İstanbul is');
 });

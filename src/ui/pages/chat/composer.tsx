@@ -46,7 +46,8 @@ export function Composer(props: ComposerProps) {
     write('');
   };
   const pressed = (event: KeyboardEvent): void => {
-    if (event.nativeEvent.isComposing) return;
+    // Safari ends composing before it tells of the Enter that ended it.
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     if (event.key === 'Enter' && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       send();
