@@ -196,6 +196,7 @@ describe('with an engine that says what it is asked to', () => {
     expect(await page.getByText('First I think').isVisible()).toBe(false);
     await page.getByText(/^Thinking for \d+/).waitFor();
     await page.keyboard.press('Escape');
+    await page.getByText(/^Thought for \d/).waitFor();
     await ask('think');
     await lastAnswer().getByText('Thoughts').click();
     await page.getByText('First I think for a while.').waitFor();
