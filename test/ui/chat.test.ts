@@ -400,6 +400,76 @@ describe('the history', () => {
   });
 });
 
+test('a model that runs otherwise than planned says so in yellow, with the reason', async () => {
+  await open({ path: null });
+  try {
+    const verdict = {
+      modelId: 'scripted',
+      at: 1,
+      outcome: 'degraded',
+      findings: [{ message: '12 of 33 layers are on the GPU.', hint: 'Take a smaller context.' }],
+    };
+    // No machine of the tests has a GPU that could be too small.
+    await page.route('**/drover/models', async (route) => {
+      const answer = (await (await route.fetch()).json()) as { models: { id: string; instance: object | null }[] };
+      const models = answer.models.map((model) =>
+        model.id === 'scripted' ? { ...model, instance: { ...model.instance, state: 'ready', verdict } } : model,
+      );
+      await route.fulfill({ json: { models } });
+    });
+    await watched.visit('/chat?model=scripted');
+    await page.getByText('scripted runs, but not as planned').waitFor();
+    await page.getByText('12 of 33 layers are on the GPU. Take a smaller context.').waitFor();
+    await watched.picture('chat-degraded');
+    expect(await watched.axe()).toEqual([]);
+    await page.getByRole('button', { name: 'Hide' }).click();
+    await page.getByText('scripted runs, but not as planned').waitFor({ state: 'detached' });
+  } finally {
+    await watched[Symbol.asyncDispose]();
+  }
+});
+
+test('pictures are pasted and dropped, and made no larger than models look at', async () => {
+  await open();
+  try {
+    await composer().waitFor();
+    // A picture as a browser makes one, larger than any model looks at.
+    const put = (how: 'paste' | 'drop'): Promise<unknown> =>
+      page.evaluate(`(async () => {
+        const canvas = new OffscreenCanvas(4000, 1000);
+        canvas.getContext('2d').fillRect(0, 0, 10, 10);
+        const data = new DataTransfer();
+        data.items.add(new File([await canvas.convertToBlob()], '${how}.png', { type: 'image/png' }));
+        const place = document.querySelector('${how === 'paste' ? 'textarea' : '.chat-scroll'}');
+        const event = ${how === 'paste' ? "new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })" : "new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })"};
+        place.dispatchEvent(event);
+      })()`);
+    await put('paste');
+    const pasted = page.getByRole('img', { name: 'Picture paste.png' });
+    await pasted.waitFor();
+    expect(
+      await pasted.evaluate((node: HTMLImageElement) =>
+        node.decode().then(() => [node.naturalWidth, node.naturalHeight]),
+      ),
+    ).toEqual([1536, 384]);
+    await put('drop');
+    await page.getByRole('img', { name: 'Picture drop.png' }).waitFor();
+    await page.getByRole('button', { name: 'Remove paste.png' }).click();
+    await pasted.waitFor({ state: 'detached' });
+    await composer().press('Enter');
+    await lastAnswer().getByText('You said: (image_url)').waitFor();
+    const { messages } = await keptWhen((whole) => whole.messages[1]?.state === 'complete');
+    expect(messages[0]).toMatchObject({
+      content: '',
+      attachments: [{ kind: 'image', name: 'drop.png', mediaType: 'image/png' }],
+    });
+    await page.getByRole('heading', { name: 'drop.png', level: 1 }).waitFor();
+    expectNoComplaints();
+  } finally {
+    await watched[Symbol.asyncDispose]();
+  }
+});
+
 test('a chat that another tab deleted is told as gone', async () => {
   await open();
   try {

@@ -89,7 +89,13 @@ export function ChatPage() {
             <ErrorState error={models.error} onRetry={() => void models.refetch()} />
           </div>
         ) : (
-          <Conversation whole={whole} settings={settings} modelId={modelId} model={model} />
+          <Conversation
+            whole={whole}
+            settings={settings}
+            modelId={modelId}
+            model={model}
+            areModelsKnown={models.data !== undefined}
+          />
         )}
       </div>
       <Announcer chatId={chatId} />
