@@ -88,12 +88,12 @@ test('a title is the first line that says something, cut between words', () => {
 test('chats are grouped by the days of the reader', () => {
   const now = new Date(2026, 10, 26, 0, 30).getTime();
   const at = (minutes: number, isPinned = false) => ({ isPinned, updatedAt: now - minutes * 60_000 });
-  const groups = byDay([at(99999, true), at(10), at(45), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)], now);
+  const groups = byDay([at(99999, true), at(10), at(45), at(60 * 36), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)], now);
   expect(groups.map(({ day, chats }) => `${day} ${chats.length}`)).toEqual([
     'pinned 1',
     'today 1',
     'yesterday 1',
-    'week 1',
+    'week 2',
     'month 1',
     'older 1',
   ]);
@@ -135,7 +135,7 @@ test('colours are a tree of classes; nothing else of it is believed', () => {
     { className: 'hljs-string', children: ['<a> ', { className: 'hljs-x', children: ['b'] }] },
     ' &lt;',
   ]);
-  expect(highlightedTree('<img src=x></span>')).toEqual(['<', 'img src=x>']);
+  expect(highlightedTree('<img src=x></span></span>b')).toEqual(['<', 'img src=x>', 'b']);
 });
 
 test('what was searched for is marked, whatever its case', () => {
