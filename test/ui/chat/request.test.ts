@@ -88,7 +88,10 @@ test('a title is the first line that says something, cut between words', () => {
 test('chats are grouped by the days of the reader', () => {
   const now = new Date(2026, 10, 26, 0, 30).getTime();
   const at = (minutes: number, isPinned = false) => ({ isPinned, updatedAt: now - minutes * 60_000 });
-  const groups = byDay([at(99999, true), at(10), at(45), at(60 * 36), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)], now);
+  const groups = byDay(
+    [at(99999, true), at(10), at(45), at(60 * 36), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)],
+    now,
+  );
   expect(groups.map(({ day, chats }) => `${day} ${chats.length}`)).toEqual([
     'pinned 1',
     'today 1',
