@@ -114,6 +114,13 @@ describe('with a real engine', () => {
     // The context that the model was loaded with is known now.
     await page.getByRole('meter', { name: 'Context in use' }).waitFor();
     await page.getByRole('link', { name: 'How many sheep are there?' }).waitFor();
+    // What goes on begins with what there is.
+    await lastAnswer().getByRole('button', { name: 'Continue' }).click();
+    const longer = await keptWhen(
+      ({ messages }) => (messages[1]?.content.length ?? 0) > (whole.messages[1]?.content.length ?? 0),
+    );
+    expect(longer.messages[1]?.content).toStartWith(whole.messages[1]?.content ?? '-');
+    expect(longer.messages.length).toBe(2);
     expectNoComplaints();
   });
 });
@@ -189,6 +196,7 @@ describe('with an engine that says what it is asked to', () => {
     expect(await page.getByText('First I think').isVisible()).toBe(false);
     await page.getByText(/^Thinking for \d+/).waitFor();
     await page.keyboard.press('Escape');
+    await page.getByText(/^Thought for \d/).waitFor();
     await ask('think');
     await lastAnswer().getByText('Thoughts').click();
     await page.getByText('First I think for a while.').waitFor();
@@ -350,7 +358,7 @@ describe('the history', () => {
     await ask('Tell of the quokka');
     const search = page.getByRole('searchbox', { name: 'Search in all chats' });
     await search.fill('said: tell of the QUOKKA');
-    await page.locator('.chat-excerpt').getByText('You said: Tell of the quokka').waitFor();
+    await page.locator('.chat-excerpt mark').getByText('said: Tell of the quokka').waitFor();
     await search.fill('no such words');
     await page.getByText('Nothing found').waitFor();
     await search.fill('');
@@ -390,6 +398,125 @@ describe('the history', () => {
     await second.getByText('You said: and once more').waitFor();
     expectNoComplaints();
   });
+});
+
+test('a model that runs otherwise than planned says so in yellow, with the reason', async () => {
+  await open({ path: null });
+  try {
+    const verdict = {
+      modelId: 'scripted',
+      at: 1,
+      outcome: 'degraded',
+      findings: [{ message: '12 of 33 layers are on the GPU.', hint: 'Take a smaller context.' }],
+    };
+    // No machine of the tests has a GPU that could be too small.
+    await page.route('**/drover/models', async (route) => {
+      const answer = (await (await route.fetch()).json()) as { models: { id: string; instance: object | null }[] };
+      const models = answer.models.map((model) =>
+        model.id === 'scripted' ? { ...model, instance: { ...model.instance, state: 'ready', verdict } } : model,
+      );
+      await route.fulfill({ json: { models } });
+    });
+    await watched.visit('/chat?model=scripted');
+    await page.getByText('scripted runs, but not as planned').waitFor();
+    await page.getByText('12 of 33 layers are on the GPU. Take a smaller context.').waitFor();
+    await watched.picture('chat-degraded');
+    expect(await watched.axe()).toEqual([]);
+    await page.getByRole('button', { name: 'Hide' }).click();
+    await page.getByText('scripted runs, but not as planned').waitFor({ state: 'detached' });
+  } finally {
+    await watched[Symbol.asyncDispose]();
+  }
+});
+
+test('pictures are pasted and dropped, and made no larger than models look at', async () => {
+  await open();
+  try {
+    await composer().waitFor();
+    // A picture as a browser makes one, larger than any model looks at.
+    const put = (how: 'paste' | 'drop'): Promise<unknown> =>
+      page.evaluate(`(async () => {
+        const canvas = new OffscreenCanvas(4000, 1000);
+        canvas.getContext('2d').fillRect(0, 0, 10, 10);
+        const data = new DataTransfer();
+        data.items.add(new File([await canvas.convertToBlob()], '${how}.png', { type: 'image/png' }));
+        const place = document.querySelector('${how === 'paste' ? 'textarea' : '.chat-scroll'}');
+        const event = ${how === 'paste' ? "new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })" : "new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })"};
+        place.dispatchEvent(event);
+      })()`);
+    await put('paste');
+    const pasted = page.getByRole('img', { name: 'Picture paste.png' });
+    await pasted.waitFor();
+    expect(
+      await pasted.evaluate((node: HTMLImageElement) =>
+        node.decode().then(() => [node.naturalWidth, node.naturalHeight]),
+      ),
+    ).toEqual([1536, 384]);
+    await put('drop');
+    await page.getByRole('img', { name: 'Picture drop.png' }).waitFor();
+    await page.getByRole('button', { name: 'Remove paste.png' }).click();
+    await pasted.waitFor({ state: 'detached' });
+    await composer().press('Enter');
+    await lastAnswer().getByText('You said: (image_url)').waitFor();
+    const { messages } = await keptWhen((whole) => whole.messages[1]?.state === 'complete');
+    expect(messages[0]).toMatchObject({
+      content: '',
+      attachments: [{ kind: 'image', name: 'drop.png', mediaType: 'image/png' }],
+    });
+    await page.getByRole('heading', { name: 'drop.png', level: 1 }).waitFor();
+    expectNoComplaints();
+  } finally {
+    await watched[Symbol.asyncDispose]();
+  }
+});
+
+test('a chat that another tab deleted is told as gone', async () => {
+  await open();
+  try {
+    await ask('Soon gone');
+    const second = await watched.browser.context.newPage();
+    await second.goto(page.url());
+    await second.getByText('You said: Soon gone').waitFor();
+    await second.locator('.chat-head').getByRole('button', { name: 'Actions for “Soon gone”' }).click();
+    await second.getByRole('menuitem', { name: 'Delete' }).click();
+    await second.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+    await second.waitForURL(/\/ui\/chat$/);
+    await page.getByText('There is no such chat.').waitFor();
+  } finally {
+    await watched[Symbol.asyncDispose]();
+  }
+});
+
+test('a key that is revoked in mid-answer is asked for anew, and nothing that was said is lost', async () => {
+  await using own = temporaryFolderAsync('chat-key');
+  writeFileSync(join(own.path, 'config.yaml'), `models:\n  scripted:\n${entry(`"${SCRIPTED}" \${PORT}`)}`);
+  await using guarded = await startDrover({ dataFolder: own.path, args: ['--auth'] });
+  const make = async (): Promise<string> =>
+    /dk-\S+|[\w-]{24,}/.exec((await guarded.cli('keys', 'add', 'reader')).stdout)?.[0] ?? '';
+  await guarded.cli('keys', 'add', 'other');
+  const first = await make();
+  await using locked = await openPage(guarded, { path: '/chat?model=scripted' });
+  page = locked.page;
+  const enter = async (key: string): Promise<void> => {
+    await page.getByLabel('API key').fill(key);
+    await page.getByRole('button', { name: 'Go on' }).click();
+  };
+  await enter(first);
+  await composer().waitFor();
+  await say('hang');
+  await page.getByText('It begins and').waitFor();
+  const id = chatId();
+  await guarded.cli('keys', 'rm', 'reader');
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByLabel('API key').waitFor();
+  // Chats are their owner's, whose key has another value now.
+  const second = await make();
+  await enter(second);
+  await page.getByText('You stopped this answer.').waitFor();
+  await page.getByText('Not saved yet; trying again.').waitFor({ state: 'detached' });
+  const answer = await guarded.request(`/drover/chats/${id}`, { headers: { authorization: `Bearer ${second}` } });
+  const { messages } = (await answer.json()) as Whole;
+  expect(messages[1]).toMatchObject({ state: 'stopped', content: 'It begins and ' });
 });
 
 test('a server that is lost in mid-stream: what came stays, and is kept when the server is back', async () => {

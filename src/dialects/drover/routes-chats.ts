@@ -118,10 +118,10 @@ function exportOne(chats: Chats, request: Request): Response {
 }
 
 function exportAll(chats: Chats, request: Request): Response {
-  const mine = owners(request);
+  const all = chats.all(owners(request));
   const frames = async function* (): AsyncGenerator<string, void, void> {
     let lead = '{"chats":[';
-    for (const whole of chats.all(mine)) {
+    for (const whole of all) {
       yield lead + JSON.stringify(whole);
       lead = ',\n';
     }

@@ -81,10 +81,16 @@ test('reading on costs what is new, not what is there', () => {
 });
 
 test('what no reader of markdown is meant for is shown as it is', () => {
-  const flood = '*[`'.repeat(100_000);
-  const { blocks } = cut(flood);
-  expect(blocks.length).toBe(1);
-  expect(blocks[0]?.raw).toBe(flood);
+  for (const flood of ['*[`'.repeat(100_000), `> ${'_a'.repeat(50_000)}`, `${'>'.repeat(20_000)} deep`]) {
+    for (const isWhole of [false, true]) {
+      const { blocks } = cut(flood, NOTHING, isWhole);
+      expect(blocks.map(({ raw }) => raw).join('')).toBe(flood);
+      expect(JSON.stringify(blocks).length).toBeLessThan(flood.length * 12);
+    }
+  }
+  // A paragraph of a person is read whole.
+  const long = cut(`${'some words '.repeat(500)}**bold**`, NOTHING, true);
+  expect(long.blocks[0]?.token).toMatchObject({ tokens: [{ type: 'text' }, { type: 'strong', text: 'bold' }] });
 });
 
 test('tabs and line ends of others do not lose text', () => {

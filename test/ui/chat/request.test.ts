@@ -5,6 +5,7 @@ import { type Attachment, NO_SETTINGS } from '../../../src/ui/pages/chat/chat.ts
 import { chosenModel } from '../../../src/ui/pages/chat/chosen-model.ts';
 import { byDay } from '../../../src/ui/pages/chat/days.ts';
 import { highlightedTree } from '../../../src/ui/pages/chat/highlighted.ts';
+import { hitsIn } from '../../../src/ui/pages/chat/hits.ts';
 import { scaled } from '../../../src/ui/pages/chat/pictures.ts';
 import { completionBody } from '../../../src/ui/pages/chat/request.ts';
 import { titleOf } from '../../../src/ui/pages/chat/title.ts';
@@ -87,12 +88,15 @@ test('a title is the first line that says something, cut between words', () => {
 test('chats are grouped by the days of the reader', () => {
   const now = new Date(2026, 10, 26, 0, 30).getTime();
   const at = (minutes: number, isPinned = false) => ({ isPinned, updatedAt: now - minutes * 60_000 });
-  const groups = byDay([at(99999, true), at(10), at(45), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)], now);
+  const groups = byDay(
+    [at(99999, true), at(10), at(45), at(60 * 36), at(60 * 24 * 3), at(60 * 24 * 20), at(60 * 24 * 90)],
+    now,
+  );
   expect(groups.map(({ day, chats }) => `${day} ${chats.length}`)).toEqual([
     'pinned 1',
     'today 1',
     'yesterday 1',
-    'week 1',
+    'week 2',
     'month 1',
     'older 1',
   ]);
@@ -134,5 +138,16 @@ test('colours are a tree of classes; nothing else of it is believed', () => {
     { className: 'hljs-string', children: ['<a> ', { className: 'hljs-x', children: ['b'] }] },
     ' &lt;',
   ]);
-  expect(highlightedTree('<img src=x></span>')).toEqual(['<', 'img src=x>']);
+  expect(highlightedTree('<img src=x></span></span>b')).toEqual(['<', 'img src=x>', 'b']);
+});
+
+test('what was searched for is marked, whatever its case', () => {
+  const said = (text: string, query: string): string =>
+    hitsIn(text, query)
+      .map(({ text: piece, isHit }) => (isHit ? `[${piece}]` : piece))
+      .join('');
+  expect(said('The Quokka and the quokka', 'QUOKKA ')).toBe('The [Quokka] and the [quokka]');
+  expect(said('aaa', 'aa')).toBe('[aa]a');
+  expect(said('nothing', '')).toBe('nothing');
+  expect(said('İstanbul is', 'is')).toBe('İstanbul is');
 });

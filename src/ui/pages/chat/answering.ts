@@ -130,8 +130,8 @@ async function drive(run: Run, body: CompletionBody): Promise<void> {
     clearInterval(timer);
     unsubscribe();
   }
-  const { chatId, message, reasoningMs } = run.live;
-  if (reasoningMs !== null) thought.set(message.id, reasoningMs);
+  const { chatId, message, reasoningMs, reasoningSince } = run.live;
+  if (reasoningSince !== null) thought.set(message.id, reasoningMs ?? performance.now() - reasoningSince);
   const { state, failure } = endOf(run, thrown);
   keep(chatId, messageOf(run, state, failure));
   // What was kept is shown a moment later; until then this is what there is to show.

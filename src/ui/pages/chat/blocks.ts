@@ -1,6 +1,6 @@
 // Markdown cut into its blocks while it grows: those that are settled are not read again, so that a frame costs what its
 // last block costs. Pure.
-import { Lexer, type Token, type TokensList } from 'marked';
+import { Lexer, type Token } from 'marked';
 
 export interface Block {
   /** Stands still while the text grows. */
@@ -22,15 +22,19 @@ export const NOTHING: Cut = { text: '', blocks: [], settledLength: 0 };
 
 /** The last blocks may still become part of each other: a list goes on behind an empty line. */
 const OPEN_BLOCKS = 2;
-/** More in one block is shown as it is: no reader of markdown is meant for it. */
-const LONGEST_BLOCK = 200_000;
+/**
+ * Letters in one paragraph of which more are shown as they are: no reader of markdown is meant for them, and reading them
+ * takes 4 µs a letter, in each frame while they grow.
+ */
+const LONGEST_GROWING = 8000;
+const LONGEST_WHOLE = 20_000;
 
 /** `text` must begin with the text of `before`, else it is read anew. */
 export function cut(text: string, before: Cut = NOTHING, isWhole = false): Cut {
   const goesOn = !isWhole && before.settledLength > 0 && text.startsWith(before.text);
   const kept = goesOn ? before.blocks.filter(({ isSettled }) => isSettled) : [];
   const tail = goesOn ? text.slice(before.settledLength) : text;
-  const found = lexed(tail);
+  const found = lexed(tail, isWhole ? LONGEST_WHOLE : LONGEST_GROWING);
   const settledCount = isWhole ? found.length : Math.max(0, found.length - OPEN_BLOCKS);
   const blocks = found.map(
     (token, index): Block => ({
@@ -52,30 +56,35 @@ export function cut(text: string, before: Cut = NOTHING, isWhole = false): Cut {
 }
 
 /** Blocks of the text; empty lines belong to what stands before them. */
-function lexed(text: string): Token[] {
-  if (text.length > LONGEST_BLOCK && !text.includes('\n\n')) return [plain(text)];
-  let tokens: TokensList;
-  try {
-    tokens = Lexer.lex(text, { gfm: true, breaks: true });
-  } catch {
-    return [plain(text)];
-  }
+function lexed(text: string, longest: number): Token[] {
   const blocks: Token[] = [];
-  for (const token of tokens) {
+  for (const token of tokensOf(text, longest)) {
     const last = blocks.at(-1);
-    if (token.type === 'space' && last !== undefined)
+    if (token.type === 'space' && last !== undefined) {
       blocks[blocks.length - 1] = { ...last, raw: last.raw + token.raw };
-    else blocks.push(token);
+    } else blocks.push(token);
   }
   return blocks;
 }
 
-const plain = (text: string): Token => ({
-  type: 'paragraph',
-  raw: text,
-  text,
-  tokens: [{ type: 'text', raw: text, text }],
-});
+/** As `Lexer.lex`, but for what is too long within its blocks. */
+function tokensOf(text: string, longest: number): readonly Token[] {
+  try {
+    const lexer = new Lexer({ gfm: true, breaks: true });
+    lexer.blockTokens(text.replace(/\r\n|\r/g, '\n'), lexer.tokens);
+    for (const { src, tokens } of lexer.inlineQueue) {
+      if (src.length <= longest) lexer.inlineTokens(src, tokens);
+      else tokens.push({ type: PLAIN, raw: src, text: src });
+    }
+    return lexer.tokens;
+  } catch {
+    // Nested deeper than there is room for.
+    return [{ type: 'paragraph', raw: text, text, tokens: [{ type: PLAIN, raw: text, text }] }];
+  }
+}
+
+/** Text in which line ends count and nothing else does. */
+export const PLAIN = 'plain';
 
 /** Where a link may lead: to pages and letters. Everything else, whatever its spelling, is text. */
 export function safeAddress(href: string): string | null {

@@ -13,6 +13,8 @@ import type { Said } from './talk.ts';
 interface ComposerProps {
   readonly chatId: string | null;
   readonly modelId: string | null;
+  /** False: nobody knows yet whether there is a model to choose. */
+  readonly isChoiceKnown: boolean;
   readonly isAnswering: boolean;
   readonly attachments: readonly Attachment[];
   /** Why the last files were not taken. */
@@ -46,7 +48,8 @@ export function Composer(props: ComposerProps) {
     write('');
   };
   const pressed = (event: KeyboardEvent): void => {
-    if (event.nativeEvent.isComposing) return;
+    // Safari ends composing before it tells of the Enter that ended it.
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     if (event.key === 'Enter' && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       send();
@@ -89,7 +92,7 @@ export function Composer(props: ComposerProps) {
           dir="auto"
           aria-label={words.label}
           aria-describedby="chat-hint"
-          placeholder={words.placeholder(modelId)}
+          placeholder={props.isChoiceKnown || modelId !== null ? words.placeholder(modelId) : ''}
           value={text}
           onChange={(event) => write(event.currentTarget.value)}
           onKeyDown={pressed}

@@ -26,9 +26,11 @@ interface ConversationProps {
   readonly settings: ChatSettings;
   readonly modelId: string | null;
   readonly model: Model | null;
+  /** False: which models there are is being asked. */
+  readonly areModelsKnown: boolean;
 }
 
-export function Conversation({ whole, settings, modelId, model }: ConversationProps) {
+export function Conversation({ whole, settings, modelId, model, areModelsKnown }: ConversationProps) {
   const chatId = whole?.chat.id ?? null;
   const [, go] = useLocation();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -139,11 +141,14 @@ export function Conversation({ whole, settings, modelId, model }: ConversationPr
           </Button>
         )}
         {isUnsaved && <p className="chat-unsaved small">{texts.chat.composer.unsaved}</p>}
-        {!isAnswering && <ModelState model={model} modelId={modelId} isReasonSaid={last?.state === 'failed'} />}
+        {!isAnswering && areModelsKnown && (
+          <ModelState model={model} modelId={modelId} isReasonSaid={last?.state === 'failed'} />
+        )}
         <Composer
           key={chatId ?? 'new'}
           chatId={chatId}
           modelId={modelId}
+          isChoiceKnown={areModelsKnown}
           isAnswering={isAnswering}
           attachments={attaching.attachments}
           refusals={attaching.refusals}

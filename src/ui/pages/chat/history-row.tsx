@@ -10,11 +10,14 @@ import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 import { stop } from './answering.ts';
 import type { Chat } from './chat.ts';
+import { hitsIn } from './hits.ts';
 import { saveFrom } from './saving.ts';
 import { changeChat, type ListedChat, removeChat } from './store.ts';
 
 interface RowProps {
   readonly chat: ListedChat;
+  /** What was searched for. */
+  readonly query: string;
   readonly isCurrent: boolean;
   readonly isAnswering: boolean;
   readonly onGo?: () => void;
@@ -22,7 +25,7 @@ interface RowProps {
 
 export const titleOfChat = ({ title }: Pick<Chat, 'title'>): string => (title === '' ? texts.chat.untitled : title);
 
-export function HistoryRow({ chat, isCurrent, isAnswering, onGo }: RowProps) {
+export function HistoryRow({ chat, query, isCurrent, isAnswering, onGo }: RowProps) {
   const words = texts.chat.history;
   const title = titleOfChat(chat);
   return (
@@ -38,7 +41,7 @@ export function HistoryRow({ chat, isCurrent, isAnswering, onGo }: RowProps) {
         </span>
         {chat.excerpt !== null && (
           <span className="chat-excerpt dim small" dir="auto">
-            {chat.excerpt}
+            {hitsIn(chat.excerpt, query).map(({ text, isHit, at }) => (isHit ? <mark key={at}>{text}</mark> : text))}
           </span>
         )}
       </Link>

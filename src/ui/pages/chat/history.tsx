@@ -2,7 +2,7 @@
 import { Download, Ellipsis, Search, SquarePen, Upload } from 'lucide-react';
 import { useDeferredValue, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
-import { Button, ButtonLink, IconButton } from '../../parts/button.tsx';
+import { Button, IconButton } from '../../parts/button.tsx';
 import { TextField } from '../../parts/field.tsx';
 import { Menu } from '../../parts/menu.tsx';
 import { EmptyState, ErrorState, Skeleton } from '../../parts/states.tsx';
@@ -20,6 +20,7 @@ interface HistoryProps {
 }
 
 export function History({ chatId, onGo }: HistoryProps) {
+  const [, go] = useLocation();
   const [query, setQuery] = useState('');
   const wanted = useDeferredValue(query.trim());
   const list = useChats(wanted);
@@ -30,9 +31,16 @@ export function History({ chatId, onGo }: HistoryProps) {
   return (
     <div className="chat-history">
       <div className="chat-history-head">
-        <ButtonLink to="/chat" tone="plain" className="chat-new" icon={<SquarePen size={16} aria-hidden />}>
+        <Button
+          className="chat-new"
+          icon={<SquarePen size={16} aria-hidden />}
+          onClick={() => {
+            go('/chat');
+            onGo?.();
+          }}
+        >
           {texts.chat.newChat}
-        </ButtonLink>
+        </Button>
         <AllMenu />
       </div>
       <TextField
@@ -65,6 +73,7 @@ export function History({ chatId, onGo }: HistoryProps) {
                 <HistoryRow
                   key={chat.id}
                   chat={chat}
+                  query={wanted}
                   isCurrent={chat.id === chatId}
                   isAnswering={answered.has(chat.id)}
                   {...(onGo === undefined ? {} : { onGo })}

@@ -3,7 +3,7 @@
 import type { Token, Tokens } from 'marked';
 import { memo, type ReactNode } from 'react';
 import { texts } from '../../texts/index.ts';
-import { type Block, languageOf, safeAddress, unescaped } from './blocks.ts';
+import { type Block, languageOf, PLAIN, safeAddress, unescaped } from './blocks.ts';
 import { Code } from './code.tsx';
 
 export const MarkdownBlock = memo(
@@ -162,6 +162,12 @@ function inline(token: Token, key: number): ReactNode {
       const { href, text } = token as Tokens.Image;
       return <Outside key={key} href={href} raw={token.raw} text={texts.chat.remoteImage(text)} />;
     }
+    case PLAIN:
+      return (
+        <span key={key} className="chat-plain">
+          {token.raw}
+        </span>
+      );
     case 'escape':
       return (token as Tokens.Escape).text;
     case 'text': {

@@ -1,6 +1,6 @@
 // The page "Chat": the history at the side, the chat that is open, its model and its settings above it.
 import { Bot, PanelLeft, SlidersHorizontal, SquarePen } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { isChatModel, useModels } from '../../api/queries.ts';
 import { ButtonLink, IconButton } from '../../parts/button.tsx';
@@ -18,7 +18,7 @@ import { History } from './history.tsx';
 import { ChatMenu, titleOfChat } from './history-row.tsx';
 import { ModelPicker } from './model-picker.tsx';
 import { SettingsSheet } from './settings-sheet.tsx';
-import { changeChat, useWholeChat, withWaiting } from './store.ts';
+import { changeChat, isGone, useWholeChat, withWaiting } from './store.ts';
 
 export function ChatPage() {
   const [location, go] = useLocation();
@@ -29,13 +29,17 @@ export function ChatPage() {
   const [fresh, setFresh] = useState<ChatSettings>(NO_SETTINGS);
   const models = useModels();
   const query = useWholeChat(chatId);
-  const whole = query.data === undefined || chatId === null ? null : withWaiting(query.data);
+  const whole =
+    query.data === undefined || chatId === null || isGone(chatId, query.error) ? null : withWaiting(query.data);
   const settings = whole?.chat.settings ?? fresh;
   const talkers = (models.data ?? []).filter(isChatModel);
   const modelId = chosenModel(talkers, [chatId === null ? fresh.modelId : settings.modelId, wished, lastModel()]);
   const model = talkers.find(({ id }) => id === modelId) ?? null;
   const title = chatId === null ? texts.chat.newChat : whole === null ? texts.chat.title : titleOfChat(whole.chat);
   useTabTitle(title);
+  // Each chat begins with settings of its own, and with the model that its link names.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: going elsewhere is what it is about.
+  useEffect(() => setFresh(NO_SETTINGS), [chatId, wished]);
 
   const change = (next: ChatSettings): void => {
     if (chatId === null) setFresh(next);
@@ -85,7 +89,13 @@ export function ChatPage() {
             <ErrorState error={models.error} onRetry={() => void models.refetch()} />
           </div>
         ) : (
-          <Conversation whole={whole} settings={settings} modelId={modelId} model={model} />
+          <Conversation
+            whole={whole}
+            settings={settings}
+            modelId={modelId}
+            model={model}
+            areModelsKnown={models.data !== undefined}
+          />
         )}
       </div>
       <Announcer chatId={chatId} />

@@ -114,6 +114,8 @@ const waiting = new Map<string, Waiting>();
 const listeners = new Set<() => void>();
 let isUnsaved = false;
 let isFlushing = false;
+/** A key may be given anew, a limit passes. */
+const PASSING = new Set([401, 408, 425, 429]);
 const PAUSES_MS = [500, 1000, 2000, 5000, 10_000];
 
 /** Shown at once, kept as soon as the server takes it. A newer version of what waits takes its place. */
@@ -155,7 +157,7 @@ async function flush(): Promise<void> {
         if (item.message !== undefined) show(item.chatId, item.message);
       }
     } catch (thrown) {
-      if (isApiError(thrown) && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429) {
+      if (isApiError(thrown) && thrown.status >= 400 && thrown.status < 500 && !PASSING.has(thrown.status)) {
         // Gone or refused: asking again changes nothing.
         for (const [other, { chatId }] of waiting) if (chatId === item.chatId) waiting.delete(other);
         toastError(thrown);
@@ -200,6 +202,10 @@ export const useUnsaved = (): boolean =>
     },
     () => isUnsaved,
   );
+
+/** The server has no such chat, and it is none that is still on its way there. */
+export const isGone = (id: string, error: unknown): boolean =>
+  isApiError(error) && error.status === 404 && ![...waiting.values()].some(({ chatId }) => chatId === id);
 
 /** What is known of a chat here and now. */
 export function knownChat(id: string): WholeChat | null {
