@@ -206,8 +206,6 @@ describe('examples', () => {
     const here = (list: readonly ModelView[]) => ({ ...core.drover, models: () => list });
     const values = await exampleValues(here(models), null, Object.keys(EXAMPLES));
     expect(values).toEqual({
-      chat: 'an-example',
-      chatMessage: 'a-message',
       model: 'small',
       chat: 'an-example',
       chatMessage: 'a-message',

@@ -70,7 +70,7 @@ export function EntryForm({ entry }: { readonly entry: Entry }) {
     set({ aliases: list.length === 0 ? null : list });
   };
   return (
-    <form className="column" onSubmit={(event) => void save(event)}>
+    <form className="column" noValidate onSubmit={(event) => void save(event)}>
       <p className="dim">{words.text}</p>
       <div className="models-form">
         <TextField

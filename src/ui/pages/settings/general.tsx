@@ -60,7 +60,7 @@ function Form({ settings }: { readonly settings: readonly Setting[] }) {
         onChange={setQuery}
         icon={<Search size={15} aria-hidden />}
       />
-      <form className="column" onSubmit={(event) => void save(event)}>
+      <form className="column" noValidate onSubmit={(event) => void save(event)}>
         {shown.length === 0 && <EmptyState title={words.none} />}
         <ul className="settings-list settings-fields">
           {shown.map((setting) => (
