@@ -41,6 +41,8 @@ const LAST = [
   'POST /api/models/download/cancel',
   'POST /drover/downloads/{id}/cancel',
   'DELETE /drover/downloads/{id}',
+  'POST /drover/bench/{id}/cancel',
+  'DELETE /drover/bench/{id}',
   'DELETE /api/v1/test-sessions/{id}',
   'POST /drover/generate',
   'POST /api/config/generate-all',

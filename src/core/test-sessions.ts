@@ -169,6 +169,12 @@ export class TestSessions {
     return (ended + (isRunning ? (this.#current?.ratio ?? 0) : 0)) / Math.max(1, tests.length);
   }
 
+  /** The same of the latest, newest first. */
+  standings(limit: number): readonly Standing[] {
+    const { items } = this.list({ offset: 0, limit, search: null, tags: [] });
+    return items.map(({ id }) => this.standing(id));
+  }
+
   list(query: SessionQuery): Paged<TestSession> {
     return this.#options.book.sessions(query);
   }

@@ -1,6 +1,6 @@
 // The shapes of our own API about benchmarks: the body that is checked, the answer field by field.
 import { Type } from '@sinclair/typebox';
-import { epochMs, list, number, orNull, text, whole, yes } from './schema-words.ts';
+import { epochMs, list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
 const several = (minimum: number, maximum: number, description: string) =>
   Type.Optional(Type.Array(Type.Integer({ minimum, maximum }), { minItems: 1, maxItems: 16, description }));
@@ -12,6 +12,7 @@ export const BenchBody = Type.Object(
     concurrencies: several(1, 64, 'Requests at the same time; default 1, 4.'),
     tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'To generate; default 64.' })),
     runs: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Of each; default 3.' })),
+    background: Type.Optional(Type.Boolean({ description: 'Answer at once; it goes on without its caller.' })),
     save: Type.Optional(
       Type.String({
         minLength: 1,
@@ -99,3 +100,29 @@ export const reportAnswer = () =>
 
 export const measuredAnswer = () =>
   Type.Object({ runId: orNull(text('Null: it was not kept.')), report: reportAnswer() }, { $id: 'Measured' });
+
+export const benchedAnswer = () =>
+  Type.Object({ runId: orNull(text('Null: it was not kept.')), report: orNull(reportAnswer()) });
+
+const run = () =>
+  Type.Object(
+    {
+      id: text(),
+      name: orNull(text()),
+      owner: text('Whose API asked for it.'),
+      models: list(text()),
+      kinds: list(text()),
+      state: oneOf(['queued', 'running', 'completed', 'failed']),
+      failure: orNull(text()),
+      ratio: number('How far it has come, 0–1.'),
+      createdAt: epochMs(),
+      finishedAt: orNull(epochMs()),
+      machine: text('On which it was measured.'),
+      report: orNull(reportAnswer()),
+    },
+    { $id: 'BenchRun' },
+  );
+
+export const runsAnswer = () => Type.Object({ runs: list(run(), { description: 'Newest first.' }) });
+export const runAnswer = run;
+export const removedRunAnswer = () => Type.Object({ removed: yes() });

@@ -2,6 +2,8 @@
 import type { Fault } from '../../base/fault.ts';
 import type { DroverStatus } from '../../core/drover.ts';
 import type { EngineReport, InstalledBuild } from '../../core/engine-desk.ts';
+import type { MachineFacts } from '../../core/machine-facts.ts';
+import type { Standing } from '../../core/test-sessions.ts';
 
 export interface WireError {
   readonly error: {
@@ -40,4 +42,23 @@ export const engineToWire = (report: EngineReport, builds: readonly InstalledBui
       : { id: report.newest.id, version: report.newest.version, backend: report.newest.backend },
   newestFailure: report.newestFailure,
   bestBackend: report.bestBackend,
+});
+
+const machineText = ({ cpu, gpus }: MachineFacts): string =>
+  [cpu.model ?? `a processor of ${cpu.threads} threads`, ...gpus.map(({ name }) => name)].join(', ');
+
+/** A run with its machine as one line. */
+export const runToWire = ({ session, ratio, report }: Standing) => ({
+  id: session.id,
+  name: session.name,
+  owner: session.owner,
+  models: [...new Set(session.tests.map(({ modelId }) => modelId))],
+  kinds: [...new Set(session.tests.map(({ kind }) => kind))],
+  state: session.state,
+  failure: session.failure ?? session.tests.find(({ failure }) => failure !== null)?.failure ?? null,
+  ratio,
+  createdAt: session.createdAt,
+  finishedAt: session.finishedAt,
+  machine: machineText(session.hardware),
+  report,
 });

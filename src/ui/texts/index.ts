@@ -1,6 +1,7 @@
 // All that the page says, in one place: one file per page, joined here. Another language would be another such object.
 import { api } from './api.ts';
 import { app } from './app.ts';
+import { bench } from './bench.ts';
 import { chat } from './chat.ts';
 import { downloads } from './downloads.ts';
 import { get } from './get.ts';
@@ -14,6 +15,7 @@ import { setup } from './setup.ts';
 export const texts = {
   api,
   app,
+  bench,
   chat,
   downloads,
   get,
