@@ -14,13 +14,12 @@ interface ToastOptions {
   readonly action?: { readonly label: string; readonly onSelect: () => void };
 }
 
-/** From anywhere; failures stay longer and are said at once. */
+/** From anywhere; failures stay longer. */
 export function toast({ title, text, tone = 'neutral', action }: ToastOptions): void {
   const id = manager.add({
     title,
     type: tone,
     timeout: tone === 'bad' ? 12_000 : 6000,
-    priority: tone === 'bad' ? 'high' : 'low',
     ...(text === undefined ? {} : { description: text }),
     ...(action === undefined
       ? {}
