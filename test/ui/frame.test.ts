@@ -13,7 +13,8 @@ const PLACES = ['/', '/chat', '/models', '/get', '/instances', '/bench', '/api',
 let drover: RunningDrover;
 beforeAll(async () => {
   writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
-  drover = await startDrover({ modelsFolders: [models.path] });
+  // No hub is there: that page says so.
+  drover = await startDrover({ modelsFolders: [models.path], environment: { HF_ENDPOINT: 'http://127.0.0.1:9' } });
   await drover.waitForLine(/engine ready/);
 });
 afterAll(async () => {
@@ -54,7 +55,8 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await watched.visit(place);
     expect(await watched.page.locator('h1').count()).toBe(1);
     expect(await watched.axe()).toEqual([]);
-    expect(watched.complaints).toEqual([]);
+    const complaints = watched.complaints.splice(0).filter((text) => !/status of 50[23]/.test(text));
+    expect(complaints).toEqual([]);
     expect(watched.browser.strays).toEqual([]);
   });
 });
