@@ -214,7 +214,7 @@ describe('on a server without a key', () => {
 
   test('and nothing of it made the browser complain', () => {
     // The one stream without an end was cut by the page itself.
-    expect(watched.complaints).toEqual([`failed: ${drover.url}/drover/events`]);
+    expect(watched.complaints).toEqual([`failed: ${drover.url}/drover/events?lines=true`]);
     expect(watched.browser.strays).toEqual([]);
   });
 });
