@@ -98,7 +98,10 @@ test('the log is searched by a key, and filtered by level', async () => {
   await holds(
     "document.querySelectorAll('.log-line').length > 0 && [...document.querySelectorAll('.log-line')].every((line) => /engine ready/i.test(line.textContent))",
   );
-  expect(await lines().locator('mark').first().textContent()).toBe('engine ready');
+  await lines()
+    .locator('mark', { hasText: /^engine ready$/ })
+    .first()
+    .waitFor();
   await page.keyboard.press('Control+a');
   await page.keyboard.press('Delete');
   await page.getByRole('combobox', { name: 'From level' }).click();

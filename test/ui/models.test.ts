@@ -151,6 +151,8 @@ test('a deleted model is gone with its file, after a question that names it', as
   const question = page.getByRole('alertdialog', { name: 'Delete Walker?' });
   await question.getByText(join(models.path, 'walker.gguf')).waitFor();
   await question.getByRole('button', { name: 'Delete', exact: true }).click();
+  // While it is open, nothing behind it is there for anybody.
+  await question.waitFor({ state: 'detached' });
   await row('Walker').waitFor({ state: 'detached' });
   expect(existsSync(join(models.path, 'walker.gguf'))).toBe(false);
 });
