@@ -177,7 +177,10 @@ async function start(atHub: FakeHub, atGithub: FakeGithub): Promise<Line> {
     },
   });
   await running.first.waitForLine(/engine ready/);
-  await runSession(running.first, { models: ['talker-f32'], testTypes: ['completion'], iterations: 1 });
+  // Two: each of two operations deletes one.
+  for (let count = 0; count < 2; count += 1) {
+    await runSession(running.first, { models: ['talker-f32'], testTypes: ['completion'], iterations: 1 });
+  }
   for (const title of ['one', 'two']) {
     const messages = [{ role: 'user', content: 'Hello!' }];
     await running.first.json('/drover/chats/import', { title, messages });
