@@ -104,6 +104,7 @@ describe('an entry', () => {
       settings: { contextSize: 1024, threads: 1, description: 'For: small # talk', pin: null },
     });
     expect((await fit('')).plan?.contextTokens).toBe(1024);
+    expect((await fit('context=auto&gpuLayers=auto&cacheType=auto&slots=auto')).plan?.contextTokens).toBe(4096);
     await patch({ contextSize: null, description: null });
     expect(config()).toBe(CONFIG);
   });

@@ -58,14 +58,14 @@ export interface Lease extends AsyncDisposable {
   report(usage: Omit<Usage, 'modelId'>): void;
 }
 
-/** What is asked for in place of the entry's own; absent: as the entry has it, else automatic. */
+/** What is asked for in place of the entry's own; null: automatic; absent: as the entry has it, else automatic. */
 export interface FitOptions {
-  readonly contextTokens?: number | undefined;
+  readonly contextTokens?: number | null | undefined;
   /** As `-ngl` counts; 0: none. */
-  readonly gpuLayers?: number | undefined;
+  readonly gpuLayers?: number | null | undefined;
   /** For K and V. */
-  readonly cacheType?: CacheType | undefined;
-  readonly slotCount?: number | undefined;
+  readonly cacheType?: CacheType | null | undefined;
+  readonly slotCount?: number | null | undefined;
 }
 
 /** What a model would take, without loading it. */

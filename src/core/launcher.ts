@@ -126,7 +126,7 @@ export class Launcher {
       throw new Fault('bad_request', `${model.id} is a custom command: what it takes is not known.`);
     const others = new Map([...reserved].filter(([id]) => id !== model.id));
     const sum = sumBytes(others.values());
-    const wished = { ...model, entry: { ...model.entry, ...entryWishes(wishes) } };
+    const wished = { ...model, entry: wishedEntry(model.entry, wishes) };
     const placement = this.#place(wished, build, sum);
     const report = {
       modelId: model.id,
@@ -296,13 +296,19 @@ export class Launcher {
   }
 }
 
-/** As an entry says them. */
-const entryWishes = ({ contextTokens, gpuLayers, cacheType, slotCount }: FitOptions): ModelEntry => ({
-  ...(contextTokens === undefined ? {} : { contextSize: contextTokens }),
-  ...(gpuLayers === undefined ? {} : { gpuLayers }),
-  ...(cacheType === undefined ? {} : { cacheType }),
-  ...(slotCount === undefined ? {} : { parallel: slotCount }),
-});
+/** The entry with what is wished for in its place. */
+function wishedEntry(entry: ModelEntry, wishes: FitOptions): ModelEntry {
+  const asked = {
+    contextSize: wishes.contextTokens,
+    gpuLayers: wishes.gpuLayers,
+    cacheType: wishes.cacheType,
+    parallel: wishes.slotCount,
+  };
+  const settings = Object.entries({ ...entry, ...Object.fromEntries(Object.entries(asked).filter(isAsked)) });
+  return Object.fromEntries(settings.filter(([, value]) => value !== null));
+}
+
+const isAsked = ([, wish]: readonly [string, unknown]): boolean => wish !== undefined;
 
 const PLAIN_CACHE: readonly CacheType[] = ['f16', 'bf16', 'f32'];
 const QUANTIZED_CACHE: readonly CacheType[] = ['q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'];

@@ -89,6 +89,19 @@ describe('the plan', () => {
     expect(instances).toMatchObject([{ modelId: 'talker-f32', verdict: { contextTokens: 512 } }]);
     await row('Talker').getByText('Loaded').waitFor();
   });
+
+  test('automatic again is what it would be without the entry', async () => {
+    const { page } = watched;
+    await page.getByText(/^Fits, with a context of 512 tokens/).waitFor();
+    await page.getByRole('button', { name: 'Automatic again' }).click();
+    await page.getByText(/^Fits, with a context of 4k tokens/).waitFor();
+    expect(await page.getByRole('slider', { name: 'Context' }).getAttribute('aria-valuetext')).toMatch(
+      /^automatic: 4k/,
+    );
+    await page.getByRole('button', { name: 'Keep as default' }).click();
+    await page.getByText('Kept. It runs with its older settings until it is loaded again.').waitFor();
+    expect(config()).not.toContain('contextSize');
+  });
 });
 
 test('pinned, unpinned, unloaded: told at once, without a reload', async () => {
@@ -143,9 +156,11 @@ test('a failed load shows the reason, the engine’s words, and can be put away'
   await page.getByText('The engine’s last words').waitFor({ state: 'detached' });
 });
 
-test('a deleted model is gone with its file, after a question that names it', async () => {
+test('a deleted model is stopped and gone with its file, after a question that names it', async () => {
   const { page } = watched;
   await row('Walker').click();
+  await page.getByRole('button', { name: 'Load', exact: true }).click();
+  await row('Walker').getByText('Loaded').waitFor();
   await page.getByRole('button', { name: 'More' }).click();
   await page.getByRole('menuitem', { name: 'Delete…' }).click();
   const question = page.getByRole('alertdialog', { name: 'Delete Walker?' });

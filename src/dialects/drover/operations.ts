@@ -1,5 +1,5 @@
 // Our own routes for people: what each takes, answers, and what may go wrong. Only words and schemas.
-import { Type } from '@sinclair/typebox';
+import { type TSchema, Type } from '@sinclair/typebox';
 import { describer, type Operation, type Parameter, streamedText } from '../described.ts';
 import { errorAnswer, LoadBody, PinBody, pinExamples, RestartBody, StopBody, stopExamples } from './schema.ts';
 import * as answer from './schema-answers.ts';
@@ -62,18 +62,24 @@ export const PIN: Operation = {
   errors: [404],
 };
 
+const orAutomatic = (schema: TSchema): TSchema => Type.Union([schema, Type.Literal('auto')]);
+
 export const FIT: Operation = {
   summary: 'What a model would take, without loading it',
+  description:
+    'What is not asked for is as its entry in the configuration has it; `auto` is as if that did not set it.',
   parameters: [
     query('model', 'Id or alias. Without it: the only model, or the default.', { example: '{{model}}' }),
     query('context', 'Tokens of context. Without it: as large as fits.', {
-      schema: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+      schema: orAutomatic(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
     }),
     query('gpuLayers', 'Blocks on the GPU, and the output layer. Without it: as many as fit.', {
-      schema: Type.Integer({ minimum: 0, maximum: 100_000 }),
+      schema: orAutomatic(Type.Integer({ minimum: 0, maximum: 100_000 })),
     }),
-    query('cacheType', 'Of the KV cache.', { schema: () => oneOf(answer.CACHE_TYPES) }),
-    query('slots', 'Requests at the same time.', { schema: Type.Integer({ minimum: 1, maximum: 1024 }) }),
+    query('cacheType', 'Of the KV cache.', { schema: () => oneOf([...answer.CACHE_TYPES, 'auto']) }),
+    query('slots', 'Requests at the same time.', {
+      schema: orAutomatic(Type.Integer({ minimum: 1, maximum: 1024 })),
+    }),
   ],
   answer: answer.fitAnswer,
   errors: [400, 404, 422, 503],

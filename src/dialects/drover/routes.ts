@@ -78,20 +78,23 @@ async function pin(drover: Drover, request: Request): Promise<unknown> {
 
 async function fit(drover: Drover, request: Request): Promise<unknown> {
   const query = queryOf(request);
-  const context = countIn(query, 'context', 0, 1, 100_000_000);
+  const isAutomatic = (wish: string): boolean => query.get(wish) === 'auto';
+  const context = isAutomatic('context') ? null : countIn(query, 'context', 0, 1, 100_000_000);
   const name = query.get('model');
   const model = name === null || name === '' ? drover.model(null).id : name;
   const cacheType = query.get('cacheType');
-  if (cacheType !== null && !isCacheType(cacheType)) {
-    throw new Fault('bad_request', `"cacheType" is one of ${CACHE_TYPES.join(', ')}.`, {
+  if (cacheType !== null && cacheType !== 'auto' && !isCacheType(cacheType)) {
+    throw new Fault('bad_request', `"cacheType" is one of ${CACHE_TYPES.join(', ')}, or auto.`, {
       details: { field: 'cacheType' },
     });
   }
   return drover.fit(model, {
     ...(context === 0 ? {} : { contextTokens: context }),
-    ...(query.has('gpuLayers') ? { gpuLayers: countIn(query, 'gpuLayers', 0, 0, 100_000) } : {}),
-    ...(query.has('slots') ? { slotCount: countIn(query, 'slots', 1, 1, 1024) } : {}),
-    ...(cacheType === null ? {} : { cacheType }),
+    ...(query.has('gpuLayers')
+      ? { gpuLayers: isAutomatic('gpuLayers') ? null : countIn(query, 'gpuLayers', 0, 0, 100_000) }
+      : {}),
+    ...(query.has('slots') ? { slotCount: isAutomatic('slots') ? null : countIn(query, 'slots', 1, 1, 1024) } : {}),
+    ...(cacheType === null ? {} : { cacheType: cacheType === 'auto' ? null : cacheType }),
   });
 }
 

@@ -4,11 +4,13 @@ import { useLocation } from 'wouter';
 import type { Model } from '../../api/answers.ts';
 import { remove } from '../../api/client.ts';
 import { keys, queryClient } from '../../api/queries.ts';
+import { stopModel } from '../../app/model-actions.ts';
 import { size } from '../../format.ts';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { Switch } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
+import { stateOf } from './library.ts';
 import { useDetails } from './queries.ts';
 
 const { remove: words } = texts.models;
@@ -17,6 +19,7 @@ export function DeleteModel({ model, onClose }: { readonly model: Model; readonl
   const { data } = useDetails(model.id);
   const [hasFiles, setHasFiles] = useState(true);
   const [, go] = useLocation();
+  const isOn = ['ready', 'starting'].includes(stateOf(model));
   return (
     <ConfirmDialog
       isOpen
@@ -25,6 +28,8 @@ export function DeleteModel({ model, onClose }: { readonly model: Model; readonl
       text={hasFiles ? words.text : words.entryOnly}
       action={words.action}
       onConfirm={async () => {
+        // A file in use is not deleted.
+        if (hasFiles && isOn) await stopModel(model.id);
         await remove(`/drover/models/${encodeURIComponent(model.id)}`, { query: { file: hasFiles } });
         toast({ tone: 'ok', title: words.done(model.title) });
         go('/models');

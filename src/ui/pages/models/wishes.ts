@@ -18,13 +18,13 @@ export const AUTOMATIC: Wishes = { contextTokens: null, gpuLayers: null, cacheTy
 
 export const isAutomatic = (wishes: Wishes): boolean => Object.values(wishes).every((wish) => wish === null);
 
-/** As the query of a request. */
+/** As the query of a request; what is automatic is said, since the entry's own would be taken else. */
 export const queryOf = (model: string, wishes: Wishes) => ({
   model,
-  context: wishes.contextTokens,
-  gpuLayers: wishes.gpuLayers,
-  cacheType: wishes.cacheType,
-  slots: wishes.slots,
+  context: wishes.contextTokens ?? 'auto',
+  gpuLayers: wishes.gpuLayers ?? 'auto',
+  cacheType: wishes.cacheType ?? 'auto',
+  slots: wishes.slots ?? 'auto',
 });
 
 /** As the entry of a model has them. */
