@@ -4,6 +4,7 @@ import { open } from '../../api/client.ts';
 import { Button } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { PageHeader } from '../../parts/page-header.tsx';
+import { saveFile } from '../../parts/save-file.ts';
 import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 import { Addresses } from './addresses.tsx';
@@ -42,10 +43,5 @@ export function ApiPage() {
 /** A link could not send the key. */
 async function saveDocument(): Promise<void> {
   const answer = await open('GET', '/docs/json');
-  const address = URL.createObjectURL(await answer.blob());
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = 'drover-openapi.json';
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  saveFile('drover-openapi.json', await answer.blob());
 }

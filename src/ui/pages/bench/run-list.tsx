@@ -9,6 +9,7 @@ import { Badge, type Tone } from '../../parts/badge.tsx';
 import { Button, IconButton } from '../../parts/button.tsx';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { Progress } from '../../parts/meter.tsx';
+import { saveFile } from '../../parts/save-file.ts';
 import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 import { nameOf, RUNS, type Run } from './runs.ts';
@@ -122,11 +123,5 @@ export function RunList({ runs, chosen, onChoose }: RunListProps) {
   );
 }
 
-function save(run: Run): void {
-  const address = URL.createObjectURL(new Blob([JSON.stringify(run, null, 2)], { type: 'application/json' }));
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = `${nameOf(run).replace(/[^\p{L}\p{N}._-]+/gu, '_')}.bench.json`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
+const save = (run: Run): void =>
+  saveFile(`${nameOf(run)}.bench.json`, new Blob([JSON.stringify(run, null, 2)], { type: 'application/json' }));

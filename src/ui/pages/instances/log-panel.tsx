@@ -7,6 +7,7 @@ import { Button, IconButton } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Select, TextField } from '../../parts/field.tsx';
+import { saveFile } from '../../parts/save-file.ts';
 import { EmptyState, ErrorState } from '../../parts/states.tsx';
 import { VirtualList } from '../../parts/virtual-list.tsx';
 import { texts } from '../../texts/index.ts';
@@ -63,7 +64,13 @@ export function LogPanel({ models, model, onModel }: LogPanelProps) {
             <WrapText size={15} aria-hidden />
           </IconButton>
           <CopyButton text={() => plainText(shown)} label={words.copy} />
-          <IconButton isSmall label={words.download} onClick={() => save(plainText(view.book.lines), model)}>
+          <IconButton
+            isSmall
+            label={words.download}
+            onClick={() =>
+              saveFile(`${model ?? 'drover'}.log`, new Blob([plainText(view.book.lines)], { type: 'text/plain' }))
+            }
+          >
             <ArrowDownToLine size={15} aria-hidden />
           </IconButton>
           <IconButton isSmall label={words.clear} onClick={view.clear}>
@@ -183,13 +190,4 @@ function useSlashKey(focus: () => void): void {
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
   });
-}
-
-function save(text: string, model: string | null): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = `${(model ?? 'drover').replace(/[^\p{L}\p{N}._-]+/gu, '_')}.log`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
