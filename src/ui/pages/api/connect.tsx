@@ -5,6 +5,7 @@ import { isChatModel, useModels } from '../../api/queries.ts';
 import { Card } from '../../parts/card.tsx';
 import { CodeBlock } from '../../parts/code-block.tsx';
 import { Select, Switch } from '../../parts/field.tsx';
+import { Skeleton } from '../../parts/states.tsx';
 import { Tabs } from '../../parts/tabs.tsx';
 import { texts } from '../../texts/index.ts';
 import { useMe } from './keys.ts';
@@ -15,8 +16,8 @@ const GROUPS = ['code', 'agents', 'editors'] as const;
 type Group = (typeof GROUPS)[number];
 
 export function Connect() {
-  const { data: models = [] } = useModels();
-  const { data: me } = useMe();
+  const { data: models = [], isPending } = useModels();
+  const { data: me, isPending: isUnknown } = useMe();
   const usable = models.filter(isChatModel);
   const [chosen, setChosen] = useState<string | null>(null);
   const [hasKey, setHasKey] = useState(false);
@@ -34,7 +35,9 @@ export function Connect() {
   return (
     <Card title={words.title} text={words.text}>
       <div className="api-choices">
-        {model === undefined ? (
+        {isPending ? (
+          <Skeleton height={58} />
+        ) : model === undefined ? (
           <p className="dim">{words.noModel}</p>
         ) : (
           <Select
@@ -48,18 +51,27 @@ export function Connect() {
           <Switch label={words.fillKey} help={words.fillKeyHelp} isOn={hasKey} onChange={setHasKey} />
         )}
       </div>
-      <Tabs
-        label={words.kind}
-        value={group}
-        onChange={setGroup}
-        tabs={GROUPS.map((value) => ({
-          value,
-          label: words.groups[value],
-          content: (
-            <Group snippets={SNIPPETS.filter((snippet) => snippet.group === value)} place={place} needsKey={needsKey} />
-          ),
-        }))}
-      />
+      {/* Nothing is shown for copying before it is known whether it is right. */}
+      {isPending || isUnknown ? (
+        <Skeleton height={250} />
+      ) : (
+        <Tabs
+          label={words.kind}
+          value={group}
+          onChange={setGroup}
+          tabs={GROUPS.map((value) => ({
+            value,
+            label: words.groups[value],
+            content: (
+              <Group
+                snippets={SNIPPETS.filter((snippet) => snippet.group === value)}
+                place={place}
+                needsKey={needsKey}
+              />
+            ),
+          }))}
+        />
+      )}
     </Card>
   );
 }
