@@ -109,6 +109,21 @@ describe('an entry', () => {
     expect(config()).toBe(CONFIG);
   });
 
+  test('a name that is another model’s is refused, its own are not', async () => {
+    const before = config();
+    const taken = await patch({ aliases: ['other'] });
+    const { error } = (await taken.json()) as { error: { message: string; details: object } };
+    expect([taken.status, error.message, error.details]).toEqual([
+      409,
+      'Another model is called "other" already.',
+      expect.objectContaining({ field: 'settings.aliases', existingModelId: 'other' }),
+    ]);
+    expect(config()).toBe(before);
+    expect((await patch({ aliases: ['mine', 'talker-f32'] })).status).toBe(200);
+    expect((await patch({ aliases: null })).status).toBe(200);
+    expect(config()).toBe(before);
+  });
+
   test('a refusal says the field and writes nothing', async () => {
     const before = config();
     for (const settings of [

@@ -123,11 +123,12 @@ export class ModelDesk {
 
   /**
    * Sets what is given; null takes a setting out. Comments and what else stands in the file stay. Throws `not_found`,
-   * `forbidden` for an entry with a command, `config_invalid`.
+   * `forbidden` for an entry with a command, `conflict` for a name that is another model's, `config_invalid`.
    */
   async change(name: string, change: EntryChange): Promise<EntryWrite> {
     const before = this.entry(name);
     if (before.lockedBy !== null) throw new Fault('forbidden', before.lockedBy, { hint: 'See "drover config edit".' });
+    for (const alias of change.aliases ?? []) this.#requireFree(alias, before);
     const edits = SETTINGS.flatMap((key) => {
       const value = change[key];
       if (value === undefined || isSame(value, before.settings[key])) return [];
@@ -136,6 +137,25 @@ export class ModelDesk {
     const written: Pick<ConfigWrite, 'affected' | 'backupPath'> =
       edits.length === 0 ? { affected: [], backupPath: null } : await this.#options.configuration.set(edits);
     return { entry: this.entry(before.id), affected: written.affected, backupPath: written.backupPath };
+  }
+
+  /** A name that it has already is not judged: the file may say what it likes. */
+  #requireFree(alias: string, { id, settings }: EntryView): void {
+    if (settings.aliases?.includes(alias) === true) return;
+    const holder = this.#holderOf(alias);
+    if (holder === null || holder.id === id || (holder.id !== alias && !holder.aliases.includes(alias))) return;
+    throw new Fault('conflict', `Another model is called "${alias}" already.`, {
+      hint: 'Choose another name, or take it from that model first.',
+      details: { field: 'settings.aliases', existingModelId: holder.id },
+    });
+  }
+
+  #holderOf(name: string): ModelView | null {
+    try {
+      return this.#options.drover.model(name);
+    } catch {
+      return null;
+    }
   }
 }
 

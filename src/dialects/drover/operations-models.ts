@@ -29,5 +29,5 @@ export const CHANGE_ENTRY: Operation = {
   description: 'Comments stay. What runs goes on with its settings until it is loaded again.',
   body: { schema: answer.EntryBody },
   answer: answer.entryWriteAnswer,
-  errors: [403, 404],
+  errors: [403, 404, 409],
 };
