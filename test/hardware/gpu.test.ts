@@ -52,6 +52,22 @@ test.each([
   expect(value[0]).toMatchObject({ name, computeCapability, isUnified: true, totalBytes: null, freeBytes: null });
 });
 
+test('nvidia-h200.machine: what a real driver says is read to the byte that its library tells', async () => {
+  const { value, notes } = await readNvidiaGpus(fixtureSystem('nvidia-h200.machine'));
+  expect(notes).toEqual([]);
+  expect(value).toMatchObject([
+    {
+      name: 'NVIDIA H200',
+      totalBytes: 150_754_820_096,
+      isUnified: false,
+      driverVersion: '580.159.04',
+      computeCapability: '9.0',
+      pciAddress: '0000:00:06.0',
+      uuid: 'GPU-d3c23986-30a8-19e9-abad-4e7ec9d34ba6',
+    },
+  ]);
+});
+
 test('a driver that does not match its module is a note with nvidia-smi’s words, and the card is still listed', async () => {
   const { value, notes } = await readNvidiaGpus(fixtureSystem('nvidia-mismatch.machine'));
   expect(notes).toEqual(['nvidia-smi: Failed to initialize NVML: Driver/library version mismatch']);
