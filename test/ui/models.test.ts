@@ -26,6 +26,7 @@ beforeAll(async () => {
   const file = (name: string, bytes: Uint8Array | string): void => writeFileSync(join(models.path, name), bytes);
   file('talker.gguf', tinyLlama({ name: 'Talker' }));
   file('walker.gguf', tinyLlama({ name: 'Walker' }));
+  file('rider.gguf', tinyLlama({ name: 'Rider' }));
   // Its tensors have another shape than its header says.
   file('lame.gguf', tinyLlama({ name: 'Lame', metadata: { 'llama.feed_forward_length': u32(999) } }));
   file('broken.gguf', 'GGUF nonsense');
@@ -47,7 +48,7 @@ const row = (name: string) => watched.page.getByRole('navigation', { name: 'Mode
 test('the library is searched and filtered', async () => {
   const { page } = watched;
   await row('Walker').waitFor();
-  expect(await page.getByRole('navigation', { name: 'Models' }).getByRole('link').count()).toBe(4);
+  expect(await page.getByRole('navigation', { name: 'Models' }).getByRole('link').count()).toBe(5);
   await page.getByRole('searchbox').fill('walk');
   await row('Talker').waitFor({ state: 'detached' });
   expect(await row('Walker').count()).toBe(1);
@@ -170,6 +171,28 @@ test('a deleted model is stopped and gone with its file, after a question that n
   await question.waitFor({ state: 'detached' });
   await row('Walker').waitFor({ state: 'detached' });
   expect(existsSync(join(models.path, 'walker.gguf'))).toBe(false);
+});
+
+test('where two do not fit beside each other, loading one makes the other leave, and both are told', async () => {
+  using folder = temporaryFolder('models-page-swap');
+  // Each takes some 110 MB of main memory; one and a half of them is what there is.
+  await using small = await startDrover({
+    modelsFolders: [models.path],
+    dataFolder: folder.path,
+    args: ['--ram', '0.16'],
+    oneThread: ['talker-f32', 'rider-f32'],
+  });
+  await small.waitForLine(/engine ready/);
+  await using page = await openPage(small, { path: '/models', width: 1440 });
+  const link = (name: string) => page.page.getByRole('navigation', { name: 'Models' }).getByRole('link', { name });
+  await link('Talker').click();
+  await page.page.getByRole('button', { name: 'Load', exact: true }).click();
+  await link('Talker').getByText('Loaded').waitFor();
+  await link('Rider').click();
+  await page.page.getByRole('button', { name: 'Load', exact: true }).click();
+  await link('Rider').getByText('Loaded').waitFor();
+  await link('Talker').getByText('Loaded').waitFor({ state: 'detached' });
+  await page.page.getByRole('heading', { name: 'Last load' }).waitFor();
 });
 
 test('where it is narrow, list and model take turns', async () => {
