@@ -48,9 +48,9 @@ interface Streamed {
 async function streamed(drover: RunningDrover): Promise<Streamed> {
   await using browser = await openBrowser({ origin: drover.url });
   const page = browser.context.pages()[0] ?? (await browser.context.newPage());
-  await page.goto(`${drover.url}/ui/chat`);
-  await page.getByRole('textbox', { name: /Message/ }).fill('Go on');
-  await page.keyboard.press('Enter');
+  await page.goto(`${drover.url}/ui/chat?model=talker-f32`);
+  await page.getByRole('textbox', { name: 'Your message' }).fill('Go on');
+  await page.getByRole('textbox', { name: 'Your message' }).press('Enter');
   await page.getByRole('button', { name: 'Stop' }).waitFor();
   const gaps = (await page.evaluate(FRAMES)) as number[];
   await page.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached', timeout: 60_000 });
