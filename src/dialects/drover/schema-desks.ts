@@ -33,27 +33,28 @@ export const GenerateBody = Type.Object(
   { ...open, examples: [{ folder: '{{modelsFolder}}' }] },
 );
 
+/** One quantization of a repository, and how it would do on this machine. */
+export const quantAnswer = () =>
+  Type.Object({
+    tag: text('To write behind the colon: `owner/name:TAG`.'),
+    quantization: orNull(text()),
+    totalBytes: number('A projector included.'),
+    fileCount: whole(),
+    isComplete: yes(),
+    fit: oneOf(['fits', 'fits_partly', 'does_not_fit']),
+    contextTokens: orNull(whole()),
+    gpuLayers: whole(),
+    layerCount: whole('With the output layer.'),
+    isEstimate: yes('Worked out from the header of another quantization.'),
+  });
+
 export const offerAnswer = () =>
   Type.Object(
     {
       repository: text(),
       revision: text('The commit that was looked at.'),
       gate: oneOf(['open', 'auto', 'manual']),
-      quants: list(
-        Type.Object({
-          tag: text('To write behind the colon: `owner/name:TAG`.'),
-          quantization: orNull(text()),
-          totalBytes: number('A projector included.'),
-          fileCount: whole(),
-          isComplete: yes(),
-          fit: oneOf(['fits', 'fits_partly', 'does_not_fit']),
-          contextTokens: orNull(whole()),
-          gpuLayers: whole(),
-          layerCount: whole('With the output layer.'),
-          isEstimate: yes('Worked out from the header of another quantization.'),
-        }),
-        { description: 'Smallest first.' },
-      ),
+      quants: list(quantAnswer(), { description: 'Smallest first.' }),
       recommended: orNull(text('The best that fits.')),
       reason: text(),
       hasProjector: yes(),

@@ -2,6 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { FAULT_KINDS } from '../../base/fault.ts';
 import type { FindingId } from '../../core/findings.ts';
+import { quantAnswer } from './schema-desks.ts';
 import { list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
 const FINDING_IDS: readonly FindingId[] = [
@@ -41,20 +42,6 @@ export const doctorAnswer = () =>
     ),
   });
 
-const quant = () =>
-  Type.Object({
-    tag: text('To write behind the colon: `owner/name:TAG`.'),
-    quantization: orNull(text()),
-    totalBytes: number('A projector included.'),
-    fileCount: whole(),
-    isComplete: yes(),
-    fit: oneOf(['fits', 'fits_partly', 'does_not_fit']),
-    contextTokens: orNull(whole()),
-    gpuLayers: whole(),
-    layerCount: whole('With the output layer.'),
-    isEstimate: yes('Worked out from the header of another quantization.'),
-  });
-
 export const recommendedAnswer = () =>
   Type.Object(
     {
@@ -67,7 +54,7 @@ export const recommendedAnswer = () =>
           activeParameterCount: number('Weights that one token passes through.'),
           licence: text(),
           canSee: yes('Takes pictures.'),
-          offer: orNull(quant()),
+          offer: orNull(quantAnswer()),
           reason: orNull(text('Why that quantization.')),
         }),
         { description: 'What to take first comes first.' },
