@@ -186,7 +186,7 @@ export function makeDesks(options: DesksOptions): Desks {
     preferences: new SettingsDesk({
       configuration,
       effective,
-      catalog: settingCatalog(),
+      catalog: settingCatalog,
       isInEnvironment: (name) => options.environment[name] !== undefined,
     }),
   };

@@ -17,7 +17,10 @@ import type { Drover } from './drover.ts';
 import { type EntryContext, type EntryWishes, type MadeEntry, makeEntry } from './model-entries.ts';
 
 export interface ConfigView {
+  readonly path: string;
   readonly text: string;
+  /** Tells one text of the file from another, secrets and all. */
+  readonly revision: string;
   readonly values: Partial<Settings>;
   readonly summary: ConfigSummary;
 }
@@ -69,8 +72,10 @@ export class Configuration {
   /** The text without its secrets, and what it says. */
   view(): ConfigView {
     const { file } = this.#options;
-    const text = file.mask(file.read());
-    return { text, values: file.parse(text), summary: file.summary(text) };
+    const current = file.read();
+    const text = file.mask(current);
+    const { path } = this;
+    return { path, text, revision: revisionOf(current), values: file.parse(text), summary: file.summary(text) };
   }
 
   /** Throws `config_invalid` with line and column. */
@@ -81,11 +86,6 @@ export class Configuration {
   /** The same of what stands in the file. */
   checkCurrent(): ConfigSummary {
     return this.check(this.#options.file.read());
-  }
-
-  /** Tells one text of the file from another. */
-  revision(): { readonly path: string; readonly revision: string } {
-    return { path: this.path, revision: revisionOf(this.#options.file.read()) };
   }
 
   /** What in a text is odd, but no error. Throws `config_invalid`. */

@@ -51,9 +51,9 @@ export interface ConfigProblem {
 }
 
 export interface SettingsDeskOptions {
-  readonly configuration: Pick<Configuration, 'view' | 'revision' | 'warnings' | 'checkChange' | 'replace'>;
+  readonly configuration: Pick<Configuration, 'view' | 'warnings' | 'checkChange' | 'replace'>;
   readonly effective: Pick<EffectiveSettings, 'view' | 'change'>;
-  readonly catalog: readonly SettingInfo[];
+  readonly catalog: () => readonly SettingInfo[];
   /** True where the environment says it. */
   readonly isInEnvironment: (name: string) => boolean;
 }
@@ -69,15 +69,16 @@ export class SettingsDesk {
     const { configuration, effective, catalog } = this.#options;
     const { values } = configuration.view();
     const { settings } = effective.view();
-    return catalog.map((info) => ({
-      ...info,
-      value: settings[info.name],
-      source: this.#sourceOf(info, values, settings),
-      lockedBy: this.#isOverruled(info, values, settings)
-        ? `It is set by ${info.environmentName !== null && this.#options.isInEnvironment(info.environmentName) ? `the environment (${info.environmentName})` : 'the command line'}.`
-        : lockOf(info.name, values),
-      needsRestart: countsLater(info.name),
-    }));
+    return catalog().map((info) => {
+      const source = this.#sourceOf(info, values, settings);
+      return {
+        ...info,
+        value: settings[info.name],
+        source,
+        lockedBy: overruledBy(source, info) ?? lockOf(info.name, values),
+        needsRestart: countsLater(info.name),
+      };
+    });
   }
 
   /** Null takes a setting out of the file. Throws `forbidden`, `not_found`, `config_invalid`; then nothing has changed. */
@@ -98,9 +99,8 @@ export class SettingsDesk {
   }
 
   text(): ConfigText {
-    const { configuration } = this.#options;
-    const { text } = configuration.view();
-    return { path: configuration.revision().path, text, revision: configuration.revision().revision };
+    const { path, text, revision } = this.#options.configuration.view();
+    return { path, text, revision };
   }
 
   /** What is wrong or odd in a text; nothing is written. */
@@ -132,17 +132,17 @@ export class SettingsDesk {
   }
 
   #sourceOf(info: SettingInfo, values: Partial<Settings>, settings: Settings): SettingSource {
-    if (this.#isOverruled(info, values, settings)) {
-      return info.environmentName !== null && this.#options.isInEnvironment(info.environmentName)
-        ? 'environment'
-        : 'flag';
-    }
-    return values[info.name] === undefined ? 'default' : 'file';
-  }
-
-  /** Something other than file and default has the last word. */
-  #isOverruled({ name, defaultValue }: SettingInfo, values: Partial<Settings>, settings: Settings): boolean {
+    const { name, environmentName, defaultValue } = info;
     const said = values[name] === undefined ? defaultValue : values[name];
-    return JSON.stringify(settings[name]) !== JSON.stringify(said);
+    if (JSON.stringify(settings[name]) === JSON.stringify(said)) {
+      return values[name] === undefined ? 'default' : 'file';
+    }
+    // Something other than file and default has the last word.
+    return environmentName !== null && this.#options.isInEnvironment(environmentName) ? 'environment' : 'flag';
   }
+}
+
+function overruledBy(source: SettingSource, { environmentName }: SettingInfo): string | null {
+  if (source === 'environment') return `It is set by the environment (${environmentName}).`;
+  return source === 'flag' ? 'It is set by the command line.' : null;
 }
