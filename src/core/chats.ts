@@ -328,15 +328,16 @@ const noSuchMessage = (field: string): Fault =>
 
 /** Throws `bad_request` for a parent that is not there, or for a circle. */
 function parentsFirst(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const below = Map.groupBy(messages, ({ parentId }) => parentId);
   const done = new Set<string>();
   const ordered: ChatMessage[] = [];
-  let left = messages;
-  while (left.length > 0) {
-    const ready = left.filter(({ parentId }) => parentId === null || done.has(parentId));
-    if (ready.length === 0) throw noSuchMessage('parentId');
-    for (const message of ready) done.add(message.id);
-    ordered.push(...ready);
-    left = left.filter(({ id }) => !done.has(id));
+  let level = below.get(null) ?? [];
+  while (level.length > 0) {
+    ordered.push(...level);
+    const ids = new Set(level.map(({ id }) => id));
+    for (const id of ids) done.add(id);
+    level = [...ids].flatMap((id) => below.get(id) ?? []).filter(({ id }) => !done.has(id));
   }
+  if (messages.some(({ id }) => !done.has(id))) throw noSuchMessage('parentId');
   return ordered;
 }

@@ -90,7 +90,7 @@ async function importAll(chats: Chats, request: Request): Promise<unknown> {
   if (body.chats === undefined && body.messages === undefined) {
     throw new Fault('bad_request', 'Send "chats", or the "messages" of one chat.', { details: { field: 'chats' } });
   }
-  return { chats: chats.import(owners(request), toWholes(body, Date.now())) };
+  return { chats: chats.import(owners(request), toWholes(body, crypto.randomUUID(), Date.now())) };
 }
 
 const attached = (contentType: string, name: string): Record<string, string> => ({

@@ -6,14 +6,14 @@ import type { ImportBody } from './schema-chats.ts';
 
 type Imported = Static<typeof ImportBody>;
 
-/** What is brought in: chats as we export them, or one conversation as OpenAI's API has it. */
-export function toWholes(body: Imported, now: number): readonly WholeChat[] {
+/** What is brought in: chats as we export them, or one conversation as OpenAI's API has it, which becomes `newId`. */
+export function toWholes(body: Imported, newId: string, now: number): readonly WholeChat[] {
   const { chats = [], messages, title = '' } = body;
   const wholes = chats.map(({ chat, messages: own }): WholeChat => ({ chat, messages: own }));
-  return messages === undefined ? wholes : [...wholes, wholeOf(title, messages, now)];
+  return messages === undefined ? wholes : [...wholes, wholeOf(newId, title, messages, now)];
 }
 
-function wholeOf(title: string, spoken: NonNullable<Imported['messages']>, now: number): WholeChat {
+function wholeOf(id: string, title: string, spoken: NonNullable<Imported['messages']>, now: number): WholeChat {
   const systemPrompt = spoken.flatMap(({ role, content }) => (role === 'system' ? [content] : [])).join('\n\n');
   const said = spoken.flatMap(({ role, content }) => (role === 'system' ? [] : [{ role, content }]));
   const messages = said.map(
@@ -34,7 +34,7 @@ function wholeOf(title: string, spoken: NonNullable<Imported['messages']>, now: 
   const first = said.find(({ role }) => role === 'user')?.content ?? '';
   return {
     chat: {
-      id: crypto.randomUUID(),
+      id,
       title: title === '' ? first.replace(/\s+/g, ' ').slice(0, 80) : title,
       settings: { ...DEFAULT_SETTINGS, systemPrompt },
       isPinned: false,
