@@ -58,8 +58,8 @@ function sourceSeconds(): number | null {
   }
 }
 
-/** What `buildPage` makes, by the names under which the server has them; `server/page-files` reads it. */
-export const PAGE_FOLDER = join(DIST, 'page');
+/** What `buildPage` makes, by the names under which the server has them; `base/assets` reads it. */
+const PAGE_FOLDER = join(DIST, 'page');
 
 /**
  * Bundles the page for browsers into `dist/page`: `index.html` and, each under a name that holds its digest, scripts and

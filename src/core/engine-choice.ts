@@ -10,6 +10,7 @@ import { ladderFor, type Rung } from '../engine/catalog.ts';
 import { backendOf } from '../engine/inspect.ts';
 import type { Engines, EnsureOptions } from '../engine/install.ts';
 import type { Snapshot } from '../hardware/probe.ts';
+import { engineProgressTo } from './engine-progress.ts';
 import type { DroverEvent } from './vocabulary.ts';
 
 export interface EngineChoiceOptions {
@@ -126,21 +127,7 @@ export class EngineChoice {
     this.#failure = null;
     try {
       const request = await this.request();
-      let lastAt = 0;
-      const found = await this.#find({
-        ...request,
-        onProgress: (progress) => {
-          const isLast = progress.totalBytes !== null && progress.doneBytes >= progress.totalBytes;
-          if (!isLast && Date.now() - lastAt < 100) return;
-          lastAt = Date.now();
-          bus.emit({
-            type: 'engine.progress',
-            stage: `${progress.stage} ${progress.name}`.trim(),
-            doneBytes: progress.doneBytes,
-            totalBytes: progress.totalBytes,
-          });
-        },
-      });
+      const found = await this.#find({ ...request, onProgress: engineProgressTo(bus) });
       const build = this.#fitted(found);
       if (!this.#isWanted(build)) throw otherBackend(build, settings.backend);
       this.#chosen = found;

@@ -7,8 +7,9 @@ import type { Log } from '../base/log.ts';
 import type { Backend, EngineBuild } from '../engine/build.ts';
 import type { Rung } from '../engine/catalog.ts';
 import type { Engines } from '../engine/install.ts';
-import type { FetchProgress, RemoteBuild } from '../engine/sources/source.ts';
+import type { RemoteBuild } from '../engine/sources/source.ts';
 import type { EngineChoice } from './engine-choice.ts';
+import { engineProgressTo } from './engine-progress.ts';
 import type { DroverEvent } from './vocabulary.ts';
 
 export interface EngineReport {
@@ -23,6 +24,8 @@ export interface EngineReport {
   readonly newestFailure: string | null;
   /** The best backend for this machine. */
   readonly bestBackend: Backend | null;
+  /** All that are there, the current one among them. */
+  readonly builds: readonly InstalledBuild[];
 }
 
 export interface InstalledBuild {
@@ -39,6 +42,7 @@ export interface EngineUpdate {
   readonly path: string;
   /** False: it was the newest already. */
   readonly isNew: boolean;
+  readonly builds: readonly InstalledBuild[];
 }
 
 export interface EngineDeskOptions {
@@ -61,9 +65,6 @@ export class EngineDesk {
   readonly #options: EngineDeskOptions;
   #newest: { readonly at: number; readonly build: RemoteBuild | null; readonly failure: string | null } | null = null;
 
-  /** When progress was last told; epoch milliseconds. */
-  #toldAt = 0;
-
   constructor(options: EngineDeskOptions) {
     this.#options = options;
   }
@@ -80,11 +81,31 @@ export class EngineDesk {
       newest,
       newestFailure: failure,
       bestBackend: ladder.find((rung) => rung.isOffered)?.backend ?? null,
+      builds: this.#builds(),
     };
   }
 
-  /** All that are there, the current one among them. */
-  builds(): readonly InstalledBuild[] {
+  /** Makes an installed build the current one; what runs goes on with its own. Throws `not_found`, `conflict`. */
+  async use(id: string): Promise<readonly InstalledBuild[]> {
+    const { engines, log } = this.#options;
+    await this.#requireOurs();
+    const build = await engines.use(id, {});
+    this.#told(build);
+    log.info('engine chosen', { id: build.id });
+    return this.#builds();
+  }
+
+  /** Back to the build before. Throws `not_found` where there is none. */
+  async rollback(): Promise<readonly InstalledBuild[]> {
+    const { engines, log } = this.#options;
+    await this.#requireOurs();
+    const build = await engines.rollback({});
+    this.#told(build);
+    log.info('engine rolled back', { id: build.id });
+    return this.#builds();
+  }
+
+  #builds(): readonly InstalledBuild[] {
     const { engines, choice } = this.#options;
     const current = choice.build ?? engines.current();
     const listed = engines.list();
@@ -97,33 +118,6 @@ export class EngineDesk {
       proof,
       isCurrent: id === current?.id,
     }));
-  }
-
-  /** Makes an installed build the current one; what runs goes on with its own. Throws `not_found`, `conflict`. */
-  async use(id: string): Promise<readonly InstalledBuild[]> {
-    const { engines, log } = this.#options;
-    await this.#requireOurs();
-    const build = await engines.use(id, {});
-    this.#told(build);
-    log.info('engine chosen', { id: build.id });
-    return this.builds();
-  }
-
-  /** Back to the build before. Throws `not_found` where there is none. */
-  async rollback(): Promise<readonly InstalledBuild[]> {
-    const { engines, log } = this.#options;
-    await this.#requireOurs();
-    const build = await engines.rollback({});
-    this.#told(build);
-    log.info('engine rolled back', { id: build.id });
-    return this.builds();
-  }
-
-  #tell({ stage, name, doneBytes, totalBytes }: FetchProgress): void {
-    const isLast = totalBytes !== null && doneBytes >= totalBytes;
-    if (!isLast && Date.now() - this.#toldAt < 100) return;
-    this.#toldAt = Date.now();
-    this.#options.bus.emit({ type: 'engine.progress', stage: `${stage} ${name}`.trim(), doneBytes, totalBytes });
   }
 
   #told({ id }: EngineBuild): void {
@@ -148,7 +142,7 @@ export class EngineDesk {
       });
     }
     const before = engines.current();
-    const options = { ...request, signal, onProgress: (progress: FetchProgress) => this.#tell(progress) };
+    const options = { ...request, signal, onProgress: engineProgressTo(this.#options.bus) };
     const build = isForced || before === null ? await engines.install(options) : await engines.update(options);
     if (isForced && build.id === before?.id) {
       const proof = await engines.prove(build, { signal });
@@ -157,7 +151,7 @@ export class EngineDesk {
     this.#newest = null;
     this.#told(build);
     log.info('engine updated', { id: build.id, before: before?.id ?? null });
-    return { build, path: executableIn(build), isNew: build.id !== before?.id };
+    return { build, path: executableIn(build), isNew: build.id !== before?.id, builds: this.#builds() };
   }
 
   async #askNewest(ladder: readonly Rung[]) {

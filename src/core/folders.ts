@@ -19,6 +19,12 @@ export interface FolderView extends TrackedFolder {
   readonly isFromSettings: boolean;
 }
 
+export interface FolderOverview {
+  readonly folders: readonly FolderView[];
+  /** Where downloads go unless they are told otherwise, absolute. */
+  readonly downloadFolder: string;
+}
+
 export interface FolderScan {
   readonly folders: readonly FolderFinding[];
   readonly models: readonly LibraryModel[];
@@ -77,6 +83,10 @@ export class Folders {
     return [...named, ...tracked];
   }
 
+  overview(): FolderOverview {
+    return { folders: this.list(), downloadFolder: this.#options.downloadFolder() };
+  }
+
   /** Tracks folders that are there. Throws `bad_request` where none of them can be tracked. */
   async add(paths: readonly string[], isRecursive: boolean): Promise<AddedFolders> {
     const { folders, errors } = await checkedFolders(paths);
@@ -92,6 +102,16 @@ export class Folders {
     const removed = this.#options.book.remove(paths.map(normal));
     if (removed.length > 0) await this.#takeUp();
     return { removed, leftCount: this.list().length };
+  }
+
+  /** Takes out one; throws `not_found` where it is not tracked. */
+  async drop(path: string): Promise<void> {
+    const { removed } = await this.remove([path]);
+    if (removed.length > 0) return;
+    throw new Fault('not_found', `${path.slice(0, 200)} is not tracked.`, {
+      hint: 'A folder that the configuration names is taken out there.',
+      details: { field: 'path' },
+    });
   }
 
   /** Looks into folders; `isTracked` adds them to the list as well. Folders that are not there say so in their finding. */

@@ -1,6 +1,5 @@
 // Our own routes about settings, the configuration's text, folders and engine builds. Each is one call to the core.
 import type { AnyElysia } from 'elysia';
-import { Fault } from '../../base/fault.ts';
 import type { Desks } from '../../core/desks.ts';
 import { bodyOf, readFields } from '../intake.ts';
 import { described } from './operations.ts';
@@ -37,31 +36,22 @@ export function settingsRoutes(app: AnyElysia, desks: Desks): void {
 }
 
 function folderRoutes(app: AnyElysia, { folders }: Desks): void {
-  const view = () => ({
-    folders: folders.list(),
-    downloadFolder: folders.destinations().find(({ isDefault }) => isDefault)?.path ?? null,
-  });
   app
-    .get('/drover/folders', view, { detail: described(op.FOLDERS) })
+    .get('/drover/folders', () => folders.overview(), { detail: described(op.FOLDERS) })
     .post(
       '/drover/folders',
       async ({ request }) => {
         const { path, recursive = true } = await bodyOf(request, FolderBody);
         await folders.add([path], recursive);
-        return view();
+        return folders.overview();
       },
       { parse: 'none', detail: described(op.ADD_FOLDER) },
     )
     .delete(
       '/drover/folders',
       async ({ request }) => {
-        const { path } = await bodyOf(request, FolderBody);
-        const { removed } = await folders.remove([path]);
-        if (removed.length > 0) return view();
-        throw new Fault('not_found', `${path.slice(0, 200)} is not tracked.`, {
-          hint: 'A folder that the configuration names is taken out there.',
-          details: { field: 'path' },
-        });
+        await folders.drop((await bodyOf(request, FolderBody)).path);
+        return folders.overview();
       },
       { parse: 'none', detail: described(op.REMOVE_FOLDER) },
     );
@@ -69,19 +59,13 @@ function folderRoutes(app: AnyElysia, { folders }: Desks): void {
 
 function engineRoutes(app: AnyElysia, { engine }: Desks): void {
   app
-    .get(
-      '/drover/engine',
-      async () => {
-        return engineToWire(await engine.report(), engine.builds());
-      },
-      { detail: described(op.ENGINE) },
-    )
+    .get('/drover/engine', async () => engineToWire(await engine.report()), { detail: described(op.ENGINE) })
     .post(
       '/drover/engine/update',
       async ({ request }) => {
         const { force = false } = await bodyOf(request, UpdateBody);
-        const { isNew } = await engine.update(force);
-        return { isNew, builds: engine.builds() };
+        const { isNew, builds } = await engine.update(force);
+        return { isNew, builds };
       },
       { parse: 'none', detail: described(op.UPDATE_ENGINE) },
     )

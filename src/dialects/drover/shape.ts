@@ -1,7 +1,7 @@
 // Our own API speaks the core's words; only errors and the version of an engine build need a shape. Pure.
 import type { Fault } from '../../base/fault.ts';
 import type { DroverStatus } from '../../core/drover.ts';
-import type { EngineReport, InstalledBuild } from '../../core/engine-desk.ts';
+import type { EngineReport } from '../../core/engine-desk.ts';
 import type { MachineFacts } from '../../core/machine-facts.ts';
 import type { Standing } from '../../core/test-sessions.ts';
 
@@ -32,8 +32,8 @@ export const statusToWire = (status: DroverStatus) => ({
 });
 
 /** Of the newest build only what tells it apart: where its files come from is the installer's affair. */
-export const engineToWire = (report: EngineReport, builds: readonly InstalledBuild[]) => ({
-  builds,
+export const engineToWire = (report: EngineReport) => ({
+  builds: report.builds,
   isGiven: report.isGiven,
   path: report.path,
   newest:
