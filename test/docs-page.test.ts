@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Locator, Page, Request } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { speak } from './fixtures/audio-server.ts';
-import { openBrowser, type TestBrowser } from './fixtures/chromium.ts';
 import { type RunningDrover, startDrover, temporaryFolder } from './fixtures/drover.ts';
+import { type Watched, watch } from './fixtures/page.ts';
 import { tinyLlama } from './fixtures/tiny-models.ts';
 
 const AUDIO_PROGRAM = join(import.meta.dir, 'fixtures', 'audio-server.ts');
@@ -35,33 +35,6 @@ afterAll(async () => {
   models[Symbol.dispose]();
   if (kept === undefined) rmSync(pictures, { recursive: true, force: true });
 });
-
-interface Watched extends AsyncDisposable {
-  readonly browser: TestBrowser;
-  readonly page: Page;
-  /** Whatever the browser complained of: console, exceptions, its policy, requests that failed. */
-  readonly complaints: string[];
-  readonly requests: Request[];
-}
-
-async function watch(server: RunningDrover, look: Partial<Parameters<typeof openBrowser>[0]> = {}): Promise<Watched> {
-  const browser = await openBrowser({ origin: new URL(server.url).origin, ...look });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
-  page.setDefaultTimeout(20_000);
-  const complaints: string[] = [];
-  const requests: Request[] = [];
-  page.on('console', (said) => {
-    if (['error', 'warning'].includes(said.type())) complaints.push(`${said.type()}: ${said.text()}`);
-  });
-  page.on('pageerror', (error) => complaints.push(`thrown: ${error.message}`));
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
-  page.on('request', (request) => void requests.push(request));
-  await page.exposeFunction('tellViolation', (text: string) => complaints.push(`policy: ${text}`));
-  await page.addInitScript(
-    "addEventListener('securitypolicyviolation', (event) => tellViolation(event.violatedDirective + ' ' + event.blockedURI))",
-  );
-  return { browser, page, complaints, requests, [Symbol.asyncDispose]: () => browser[Symbol.asyncDispose]() };
-}
 
 /** Opens the page and waits until all tags are there. */
 async function open(page: Page, server: RunningDrover, hash = ''): Promise<void> {

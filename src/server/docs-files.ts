@@ -8,6 +8,7 @@ import bundleLicences from 'swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt' wi
 import ownStyle from '../ui/docs/docs.css' with { type: 'file' };
 import ownScript from '../ui/docs/docs.js' with { type: 'file' };
 import icon from '../ui/docs/favicon.svg' with { type: 'file' };
+import { pagePolicy } from './page-policy.ts';
 import { Served } from './served.ts';
 
 const STYLE = 'text/css; charset=utf-8';
@@ -35,18 +36,8 @@ export const DOCS_FILES: ReadonlyMap<string, Served> = new Map([
   ['swagger-ui-bundle.js.LICENSE.txt', file(TEXT, bundleLicences)],
 ]);
 
-// Swagger UI draws its icons from data: addresses, and shows and plays answers from blobs.
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data: blob:",
-  'media-src blob:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+// Swagger UI plays answers from blobs.
+const POLICY = pagePolicy('media-src blob:');
 
 const PAGE = `<!doctype html>
 <html lang="en">

@@ -4,22 +4,11 @@ import type { AnyElysia } from 'elysia';
 import { pageBytes } from '../base/assets.ts';
 import { Fault } from '../base/fault.ts';
 import { pathOf } from '../dialects/intake.ts';
+import { pagePolicy } from './page-policy.ts';
 import { Served } from './served.ts';
 
-// Pictures that were pasted are shown from blobs, those of the store from data: addresses.
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data: blob:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 const PAGE_HEADERS = {
-  'content-security-policy': POLICY,
+  'content-security-policy': pagePolicy(),
   'cross-origin-opener-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };

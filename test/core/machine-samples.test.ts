@@ -2,27 +2,15 @@
 import { expect, test } from 'bun:test';
 import { Latch } from '../../src/base/sync.ts';
 import { type MachineFigures, MachineSamples } from '../../src/core/machine-samples.ts';
-import type { Instance } from '../../src/core/vocabulary.ts';
 import { createSampler } from '../../src/hardware/sampler.ts';
-
-const instance = (modelId: string, pid: number | null): Instance => ({
-  modelId,
-  state: 'ready',
-  since: 0,
-  pid,
-  portNumber: null,
-  requestsInFlight: 0,
-  requestsQueued: 0,
-  isPinned: false,
-  lastUsedAt: null,
-  ttlMs: null,
-  reservedBytes: {},
-  verdict: null,
-  failure: null,
-});
+import { paperInstance } from '../fixtures/paper-instance.ts';
 
 const drover = {
-  instances: () => [instance('busy', process.pid), instance('gone', 2 ** 31 - 1), instance('stopped', null)],
+  instances: () => [
+    paperInstance('busy', { pid: process.pid }),
+    paperInstance('gone', { pid: 2 ** 31 - 1 }),
+    paperInstance('stopped', { pid: null }),
+  ],
   usage: () => [
     {
       modelId: 'busy',

@@ -1,28 +1,10 @@
 import { expect, test } from 'bun:test';
-import type { Budget } from '../../src/core/budget.ts';
 import { recommend } from '../../src/core/recommendations.ts';
+import { GB, paperBudget } from '../fixtures/paper-budget.ts';
 import { paperModel } from '../fixtures/paper-models.ts';
 
-const GB = 1e9;
-const machine = (vram: number, ram: number): Budget => ({
-  devices:
-    vram === 0
-      ? []
-      : [
-          {
-            id: 'CUDA0',
-            backend: 'cuda',
-            isUnified: false,
-            totalBytes: vram * GB,
-            openBytes: vram * GB,
-            budgetBytes: vram * GB,
-          },
-        ],
-  host: { totalBytes: ram * GB, openBytes: ram * GB, budgetBytes: ram * GB },
-});
-
 test('more memory never recommends less', () => {
-  const sizes = [4, 6, 8, 12, 16, 24, 48, 80].map((vram) => recommend(machine(vram, 64), []));
+  const sizes = [4, 6, 8, 12, 16, 24, 48, 80].map((vram) => recommend(paperBudget(vram, 64), []));
   const most = sizes.map((each) => each.mostContextTokens ?? 0);
   // Below 6 GB layers leave the GPU, and then the context may be larger.
   expect(most.slice(1)).toEqual(most.slice(1).toSorted((left, right) => left - right));
@@ -35,8 +17,8 @@ test('more memory never recommends less', () => {
 });
 
 test('a machine without a GPU, and one where nothing fits', () => {
-  expect(recommend(machine(0, 32), [])).toMatchObject({ isThroughputFirst: true, gpuBytes: 0, hostBytes: 32 * GB });
-  expect(recommend(machine(0, 2), [])).toMatchObject({
+  expect(recommend(paperBudget(0, 32), [])).toMatchObject({ isThroughputFirst: true, gpuBytes: 0, hostBytes: 32 * GB });
+  expect(recommend(paperBudget(0, 2), [])).toMatchObject({
     contexts: [],
     suggestedContextTokens: null,
     mostContextTokens: null,
@@ -48,7 +30,7 @@ test('it is worked out for the model in the middle of those that are here', () =
   const middle = { name: 'middle', facts: paperModel({ blockCount: 16, contextTokens: 16_384 }) };
   const large = { name: 'large', facts: paperModel({ blockCount: 80 }) };
   const embedder = { name: 'embedder', facts: paperModel({ blockCount: 12, facts: { kind: 'embedding' } }) };
-  const advice = recommend(machine(24, 64), [large, embedder, small, middle]);
+  const advice = recommend(paperBudget(24, 64), [large, embedder, small, middle]);
   expect(advice.basis).toBe('middle');
   expect(advice.mostContextTokens).toBe(16_384);
 });

@@ -2,28 +2,10 @@
 import { expect, test } from 'bun:test';
 import { Fault } from '../../src/base/fault.ts';
 import { Latch } from '../../src/base/sync.ts';
-import type { Budget } from '../../src/core/budget.ts';
 import type { RepositoryOffer } from '../../src/core/download-desk.ts';
 import { likelyOf, Recommended } from '../../src/core/recommended.ts';
 import { LISTED_MODELS } from '../../src/core/recommended-list.ts';
-
-const GB = 1e9;
-const machine = (vram: number, ram: number): Budget => ({
-  devices:
-    vram === 0
-      ? []
-      : [
-          {
-            id: 'CUDA0',
-            backend: 'cuda',
-            isUnified: false,
-            totalBytes: vram * GB,
-            openBytes: vram * GB,
-            budgetBytes: vram * GB,
-          },
-        ],
-  host: { totalBytes: ram * GB, openBytes: ram * GB, budgetBytes: ram * GB },
-});
+import { paperBudget } from '../fixtures/paper-budget.ts';
 
 const offerOf = (repository: string, fit: 'fits' | 'fits_partly' = 'fits'): RepositoryOffer => ({
   repository,
@@ -55,7 +37,8 @@ test('the list is sorted by size and names each repository once', () => {
 });
 
 test('what is asked for suits the machine', () => {
-  const titles = (vram: number, ram: number) => likelyOf(LISTED_MODELS, machine(vram, ram)).map(({ title }) => title);
+  const titles = (vram: number, ram: number) =>
+    likelyOf(LISTED_MODELS, paperBudget(vram, ram)).map(({ title }) => title);
   expect(titles(0, 2)).toEqual(['Qwen3 1.7B', 'Qwen3 0.6B']);
   expect(titles(0, 0.1)).toEqual(['Qwen3 0.6B']);
   // Without a GPU a dense 12B model is slower than people read.
@@ -69,7 +52,7 @@ test('what is asked for suits the machine', () => {
 test('what fits whole comes first, asked for once while the memory stays the same', async () => {
   const asked: string[] = [];
   const desk = new Recommended({
-    budget: async () => machine(8, 32),
+    budget: async () => paperBudget(8, 32),
     isOffline: () => false,
     offer: async (repository) => {
       asked.push(repository);
@@ -92,7 +75,7 @@ test('what fits whole comes first, asked for once while the memory stays the sam
 
 test('without a hub there are names and no sizes, and why', async () => {
   const offline = new Recommended({
-    budget: async () => machine(0, 16),
+    budget: async () => paperBudget(0, 16),
     isOffline: () => true,
     offer: () => Promise.reject(new Error('nobody may be asked')),
   });
@@ -101,7 +84,7 @@ test('without a hub there are names and no sizes, and why', async () => {
   expect(answer.models.length).toBeGreaterThan(1);
   expect(answer.models.every(({ offer }) => offer === null)).toBe(true);
   const cut = new Recommended({
-    budget: async () => machine(0, 16),
+    budget: async () => paperBudget(0, 16),
     isOffline: () => false,
     offer: () => Promise.reject(new Fault('offline', 'no route')),
   });
@@ -114,7 +97,7 @@ test('a hub that hangs is not waited for, and a reader who leaves stops the aski
     signal.addEventListener('abort', () => latch.fail(signal.reason));
     return latch.promise;
   };
-  const common = { budget: async () => machine(0, 16), isOffline: () => false, offer };
+  const common = { budget: async () => paperBudget(0, 16), isOffline: () => false, offer };
   const answer = await new Recommended({ ...common, patienceMs: 20 }).forThisMachine();
   expect(answer.failure?.kind).toBe('timeout');
   const left = new AbortController();

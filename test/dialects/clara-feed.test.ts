@@ -2,29 +2,14 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { Bus } from '../../src/base/bus.ts';
 import { Log } from '../../src/base/log.ts';
 import type { ModelView, UsageTotals } from '../../src/core/drover.ts';
-import type { DroverEvent, Instance, InstanceState } from '../../src/core/vocabulary.ts';
+import type { DroverEvent, InstanceState } from '../../src/core/vocabulary.ts';
 import { ClaraFeed } from '../../src/dialects/clara/feed.ts';
+import { paperInstance } from '../fixtures/paper-instance.ts';
 
 interface Envelope {
   readonly type: string;
   readonly data: unknown;
 }
-
-const instanceOf = (modelId: string, state: InstanceState): Instance => ({
-  modelId,
-  state,
-  since: 0,
-  pid: 1,
-  portNumber: 4711,
-  requestsInFlight: 0,
-  requestsQueued: 0,
-  isPinned: false,
-  lastUsedAt: null,
-  ttlMs: null,
-  reservedBytes: {},
-  verdict: null,
-  failure: null,
-});
 
 /** A core of which only the words matter. */
 class Words {
@@ -47,7 +32,7 @@ class Words {
   become(id: string, state: InstanceState): void {
     const previous = this.states[id] ?? 'stopped';
     this.states[id] = state;
-    this.bus.emit({ type: 'instance.changed', instance: instanceOf(id, state), previous });
+    this.bus.emit({ type: 'instance.changed', instance: paperInstance(id, { state }), previous });
   }
 
   say(line: string): void {
@@ -76,7 +61,7 @@ const viewOf = (id: string, state: InstanceState): ModelView => ({
   canUseTools: false,
   isCustom: false,
   failure: null,
-  instance: instanceOf(id, state),
+  instance: paperInstance(id, { state }),
 });
 
 /** Reads as a client does, and remembers. */

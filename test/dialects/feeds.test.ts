@@ -1,23 +1,10 @@
 // Every kind of event in every feed: who is told of it, and under which name.
 import { expect, test } from 'bun:test';
-import type { DroverEvent, Instance } from '../../src/core/vocabulary.ts';
+import type { DroverEvent } from '../../src/core/vocabulary.ts';
 import { type Heard, heardBy, USAGE } from '../fixtures/feeds.ts';
+import { paperInstance } from '../fixtures/paper-instance.ts';
 
-const instance: Instance = {
-  modelId: 'm',
-  state: 'ready',
-  since: 0,
-  pid: 1,
-  portNumber: 4711,
-  requestsInFlight: 0,
-  requestsQueued: 0,
-  isPinned: false,
-  lastUsedAt: null,
-  ttlMs: null,
-  reservedBytes: {},
-  verdict: null,
-  failure: null,
-};
+const instance = paperInstance('m');
 const metrics = {
   inferenceMs: 1,
   tokensPerSecond: null,

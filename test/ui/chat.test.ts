@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
+import { NO_SAMPLING } from '../../src/ui/pages/chat/chat.ts';
 import { processesWith, type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { openPage, type PageOptions, type WatchedPage } from '../fixtures/page.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
@@ -649,19 +650,6 @@ test('it is announced that an answer comes and has come, not what is in it', asy
     await watched[Symbol.asyncDispose]();
   }
 });
-
-const NO_SAMPLING = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  repeatPenalty: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  maxTokens: null,
-  seed: null,
-  stop: [],
-};
 
 const temporaryFolderAsync = (name: string): { readonly path: string } & AsyncDisposable => {
   const own = temporaryFolder(name);

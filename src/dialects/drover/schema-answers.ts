@@ -164,7 +164,7 @@ export const fitAnswer = () =>
     { $id: 'FitReport' },
   );
 
-export const buildAnswer = () =>
+const buildAnswer = () =>
   Type.Object(
     {
       id: text(),

@@ -83,7 +83,7 @@ const cellAnswer = () =>
     { $id: 'BenchCell' },
   );
 
-export const reportAnswer = () =>
+const reportAnswer = () =>
   Type.Object(
     {
       modelId: text(),

@@ -120,7 +120,7 @@ const CHAT = {
 
 export const chatAnswer = () => Type.Object(CHAT, { $id: 'Chat' });
 
-export const messageAnswer = () => Type.Object({ id: id('Its id.'), ...MESSAGE }, { $id: 'ChatMessage' });
+const messageAnswer = () => Type.Object({ id: id('Its id.'), ...MESSAGE }, { $id: 'ChatMessage' });
 
 export const wholeChatAnswer = () =>
   Type.Object(

@@ -197,7 +197,7 @@ const subscribeState = (listener: () => void): (() => void) => {
   return () => void stateListeners.delete(listener);
 };
 
-export const liveState = (): LiveState => state;
+const liveState = (): LiveState => state;
 export const useLiveState = (): LiveState => useSyncExternalStore(subscribeState, liveState);
 
 export function onServerEvent(listener: Listener): () => void {

@@ -60,8 +60,13 @@ export const forgetLoadError = (model: string): void => {
   if (loads.get(model)?.isRunning !== true) note(model, IDLE);
 };
 
+/** Resolves when it is ready; throws why it is not. `loadModel` is for places that tell how it goes. */
+export const requestLoad = (model: string): Promise<unknown> => post('/drover/models/load', { model });
+
 export const stopModel = (model: string, force = false): Promise<unknown> =>
   post('/drover/models/stop', { model, force });
+
+export const stopAllModels = (): Promise<unknown> => post('/drover/models/stop', { all: true });
 
 /** No event tells of it, so what is known of models is mended here. */
 export async function pinModel(model: string, pinned: boolean): Promise<void> {

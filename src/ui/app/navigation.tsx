@@ -63,4 +63,4 @@ function ConnectionState() {
   );
 }
 
-export const isMac = (): boolean => /Mac|iP(hone|ad)/.test(navigator.platform);
+const isMac = (): boolean => /Mac|iP(hone|ad)/.test(navigator.platform);

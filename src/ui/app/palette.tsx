@@ -10,6 +10,7 @@ import { isChatModel, useModels } from '../api/queries.ts';
 import { toastError } from '../parts/toast.tsx';
 import { texts } from '../texts/index.ts';
 import { type Command, found } from './commands.ts';
+import { requestLoad, stopAllModels, stopModel } from './model-actions.ts';
 import { ROUTES } from './routes.ts';
 import { chooseTheme } from './theme-choice.ts';
 
@@ -107,7 +108,7 @@ function useCommands(): readonly Command[] {
   const { data: models = [] } = useModels();
   return useMemo(() => {
     const { palette, pages, login } = texts.app;
-    const act = (path: string, body: unknown) => () => void post(path, body).catch(toastError);
+    const act = (work: () => Promise<unknown>) => () => void work().catch(toastError);
     const goTo = ROUTES.filter(({ isInNavigation }) => isInNavigation).map(
       ({ id, home }): Command => ({ id: `go ${id}`, group: palette.pages, label: pages[id], run: () => go(home) }),
     );
@@ -120,12 +121,12 @@ function useCommands(): readonly Command[] {
         words: 'openapi reference',
         run: () => location.assign('/docs'),
       },
-      { id: 'rescan', group: palette.actions, label: palette.rescan, run: act('/drover/rescan', undefined) },
+      { id: 'rescan', group: palette.actions, label: palette.rescan, run: act(() => post('/drover/rescan')) },
       {
         id: 'stop all',
         group: palette.actions,
         label: palette.stopAll,
-        run: act('/drover/models/stop', { all: true }),
+        run: act(stopAllModels),
       },
       {
         id: 'theme system',
@@ -167,13 +168,13 @@ function useCommands(): readonly Command[] {
               id: `stop ${model.id}`,
               group: palette.models,
               label: palette.stop(model.id),
-              run: act('/drover/models/stop', { model: model.id }),
+              run: act(() => stopModel(model.id)),
             }
           : {
               id: `load ${model.id}`,
               group: palette.models,
               label: palette.load(model.id),
-              run: act('/drover/models/load', { model: model.id }),
+              run: act(() => requestLoad(model.id)),
             },
       ];
     });

@@ -6,7 +6,7 @@ import { Button, IconButton } from './button.tsx';
 import { toast } from './toast.tsx';
 
 /** True when it is in the clipboard. */
-export async function copyText(text: string): Promise<boolean> {
+async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -4,7 +4,7 @@ import { NumberField as Numbers } from '@base-ui/react/number-field';
 import { Select as Choice } from '@base-ui/react/select';
 import { Slider as Slide } from '@base-ui/react/slider';
 import { Switch as Toggle } from '@base-ui/react/switch';
-import { Check, ChevronsUpDown, Minus, Plus } from 'lucide-react';
+import { Check, ChevronsUpDown, Minus, Plus, Search } from 'lucide-react';
 import { type ComponentProps, type ReactNode, useId } from 'react';
 import { texts } from '../texts/index.ts';
 
@@ -62,6 +62,27 @@ export function TextField({
     </Frame>
   );
 }
+
+interface SearchFieldProps {
+  readonly label: string;
+  /** The label, where nothing else is to be said. */
+  readonly placeholder?: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+export const SearchField = ({ label, placeholder = label, value, onChange }: SearchFieldProps) => (
+  <TextField
+    label={label}
+    isLabelHidden
+    placeholder={placeholder}
+    type="search"
+    value={value}
+    onChange={onChange}
+    spellCheck={false}
+    icon={<Search size={15} aria-hidden />}
+  />
+);
 
 interface TextAreaProps extends Labelled, Omit<ComponentProps<'textarea'>, 'onChange' | 'value' | 'defaultValue'> {
   readonly value: string;

@@ -17,7 +17,6 @@ export const app = {
     settings: 'Settings',
   },
   notFound: { title: 'There is no such page', text: 'The address may be old or mistyped.', action: 'Go to Home' },
-  opening: 'Opening…',
   pageFailed: {
     title: 'This page could not be opened',
     text: 'The server may have been updated since you opened this tab.',

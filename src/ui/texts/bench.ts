@@ -27,7 +27,6 @@ export const bench = {
   removeAction: 'Delete',
   export: (name: string) => `Save ${name} as a file`,
   load: 'Compare with a file…',
-  loadHelp: 'A run that was saved on another machine.',
   notARun: 'This file holds no run of ours.',
   fromFile: 'from a file',
   progress: (name: string) => `Progress of ${name}`,

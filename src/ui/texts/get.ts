@@ -37,6 +37,5 @@ export const get = {
   },
   open: 'Page at Hugging Face',
   downloadsTitle: 'Downloads',
-  finishedToo: 'Finished',
   clear: 'Clear finished',
 } as const;

@@ -45,7 +45,6 @@ export const instances = {
     search: 'Only lines with',
     searchHint: 'Only lines with… ( / )',
     follow: 'Follow',
-    following: 'Following',
     pause: 'Pause',
     paused: (count: string) => `Paused; ${count} new lines wait.`,
     goOn: 'Go on',

@@ -85,7 +85,6 @@ export const settings = {
     title: 'Configuration file',
     label: 'The configuration file',
     help: 'Escape, then Tab, leaves the editor.',
-    opening: 'Opening the editor…',
     problems: 'Problems',
     none: 'Nothing is wrong.',
     checking: 'Checking…',

@@ -1,7 +1,7 @@
 // Snippets for other programs: whatever a model or a key is called, each stays one word, one string, one value.
 import { expect, test } from 'bun:test';
 import { parse } from 'yaml';
-import { SNIPPETS, type SnippetPlace, snippetOf } from '../../../src/ui/pages/api/snippets.ts';
+import { SNIPPETS, type SnippetPlace } from '../../../src/ui/pages/api/snippets.ts';
 
 const odd: SnippetPlace = {
   origin: 'http://127.0.0.1:5800',
@@ -9,7 +9,7 @@ const odd: SnippetPlace = {
   key: `k'e"y`,
   contextTokens: null,
 };
-const textOf = (id: string, place = odd): string => snippetOf(id)?.text(place) ?? '';
+const textOf = (id: string, place = odd): string => SNIPPETS.find((snippet) => snippet.id === id)?.text(place) ?? '';
 
 test('words of a shell are words, whatever is in them', () => {
   for (const id of ['claude', 'aider']) {

@@ -1,28 +1,16 @@
 // What Home draws and says, without a browser: bars, the sentence at the top, what mends a finding, when a model leaves.
 import { describe, expect, test } from 'bun:test';
 import type { Instance } from '../../../src/ui/api/answers.ts';
-import { atWork, failureOf, idleLeftMs } from '../../../src/ui/pages/home/course.ts';
+import { idleLeftMs } from '../../../src/ui/app/course.ts';
+import { atWork, failureOf } from '../../../src/ui/pages/home/course.ts';
 import { headlineOf } from '../../../src/ui/pages/home/headline.ts';
 import { gpuOf, memoryOf, seriesOf, usedOf } from '../../../src/ui/pages/home/memory.ts';
 import { commandIn, type Finding, placeFor, sortedFindings } from '../../../src/ui/pages/home/mending.ts';
+import { paperInstance } from '../../fixtures/paper-instance.ts';
 
 const GIB = 2 ** 30;
-const instance = (modelId: string, more: Partial<Instance> = {}): Instance => ({
-  modelId,
-  state: 'ready',
-  since: 1000,
-  pid: 1,
-  portNumber: 1,
-  requestsInFlight: 0,
-  requestsQueued: 0,
-  isPinned: false,
-  lastUsedAt: null,
-  ttlMs: null,
-  reservedBytes: {},
-  verdict: null,
-  failure: null,
-  ...more,
-});
+const instance = (modelId: string, more: Partial<Instance> = {}): Instance =>
+  paperInstance(modelId, { since: 1000, ...more });
 const line = (device: string, total: number | null, budget: number, reserved: number) => ({
   device,
   totalBytes: total === null ? null : total * GIB,

@@ -205,5 +205,3 @@ export const SNIPPETS: readonly Snippet[] = [
       }),
   },
 ];
-
-export const snippetOf = (id: string): Snippet | null => SNIPPETS.find((snippet) => snippet.id === id) ?? null;

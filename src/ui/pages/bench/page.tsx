@@ -38,7 +38,7 @@ export function BenchPage() {
     if (field.current !== null) field.current.value = '';
   };
   return (
-    <div className="column bench-page">
+    <div className="column page-column">
       <PageHeader title={texts.app.pages.bench} text={words.text} />
       <Start />
       <Card

@@ -6,9 +6,9 @@ import type { Attachment } from './chat.ts';
 import { shrunk } from './pictures.ts';
 
 export const MAX_ATTACHMENTS = 8;
-export const MAX_TEXT_BYTES = 512 * 1024;
+const MAX_TEXT_BYTES = 512 * 1024;
 /** Before it is made smaller. */
-export const MAX_IMAGE_BYTES = 30 * 1024 * 1024;
+const MAX_IMAGE_BYTES = 30 * 1024 * 1024;
 const IMAGE = /^image\/(?:png|jpeg|gif|webp|bmp|avif)$/;
 
 export type Refusal = string;

@@ -10,7 +10,7 @@ function midnight(now: number, days: number): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() - days).getTime();
 }
 
-export function dayOf({ isPinned, updatedAt }: Pick<Chat, 'isPinned' | 'updatedAt'>, now: number): Day {
+function dayOf({ isPinned, updatedAt }: Pick<Chat, 'isPinned' | 'updatedAt'>, now: number): Day {
   if (isPinned) return 'pinned';
   if (updatedAt >= midnight(now, 0)) return 'today';
   if (updatedAt >= midnight(now, 1)) return 'yesterday';

@@ -3,8 +3,8 @@
 import { Play, RotateCw, X } from 'lucide-react';
 import { useState } from 'react';
 import type { Model, ServerEvent } from '../../api/answers.ts';
-import { post } from '../../api/client.ts';
 import { useServerEvents } from '../../app/live.ts';
+import { requestLoad } from '../../app/model-actions.ts';
 import { Button, ButtonLink, IconButton } from '../../parts/button.tsx';
 import { Progress } from '../../parts/meter.tsx';
 import { Notice } from '../../parts/notice.tsx';
@@ -38,7 +38,7 @@ export function ModelState({ model, modelId, isReasonSaid }: StateProps) {
     setAsked(true);
     setFailure(null);
     try {
-      await post('/drover/models/load', { model: id });
+      await requestLoad(id);
     } catch (thrown) {
       setFailure({ of: id, text: errorText(thrown) });
     } finally {

@@ -59,7 +59,7 @@ export function ask(chatId: string, parentId: string | null, said: Said, modelId
 }
 
 /** A new answer to the question `parentId`. */
-export function answerTo(chatId: string, parentId: string, modelId: string): void {
+function answerTo(chatId: string, parentId: string, modelId: string): void {
   const whole = knownChat(chatId);
   if (whole === null || isAnswering(chatId)) return;
   const message: ChatMessage = {

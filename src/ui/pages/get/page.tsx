@@ -1,10 +1,9 @@
 // The page "Get models": search the hub, look at a repository, and see downloads through.
-import { Search } from 'lucide-react';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useLocation, useParams } from 'wouter';
 import { startDownload } from '../../app/downloads.ts';
 import { Button } from '../../parts/button.tsx';
-import { TextField } from '../../parts/field.tsx';
+import { SearchField } from '../../parts/field.tsx';
 import { PageHeader } from '../../parts/page-header.tsx';
 import { ErrorState } from '../../parts/states.tsx';
 import { texts } from '../../texts/index.ts';
@@ -48,7 +47,7 @@ export function GetPage() {
         ? words.direct(asked.repository)
         : words.downloadAddress;
   return (
-    <div className="get-page column">
+    <div className="column page-column">
       <PageHeader
         title={texts.app.pages.get}
         text={words.text}
@@ -56,16 +55,7 @@ export function GetPage() {
       />
       <search>
         <form className="get-search" onSubmit={submit}>
-          <TextField
-            label={words.search}
-            isLabelHidden
-            placeholder={words.search}
-            type="search"
-            value={input}
-            onChange={setInput}
-            spellCheck={false}
-            icon={<Search size={16} aria-hidden />}
-          />
+          <SearchField label={words.search} value={input} onChange={setInput} />
           <Button type="submit" tone="primary">
             {action}
           </Button>

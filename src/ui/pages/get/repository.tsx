@@ -4,9 +4,10 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import type { Download, Model, Offer } from '../../api/answers.ts';
 import { useDownloads, useModels } from '../../api/queries.ts';
+import { FIT_TONES } from '../../app/course.ts';
 import { openDownloads, startDownload } from '../../app/downloads.ts';
 import { context, size } from '../../format.ts';
-import { Badge, type Tone } from '../../parts/badge.tsx';
+import { Badge } from '../../parts/badge.tsx';
 import { Button, ButtonLink } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { Notice } from '../../parts/notice.tsx';
@@ -17,7 +18,6 @@ import { useOffer } from './queries.ts';
 
 const words = texts.get;
 type Quant = Offer['quants'][number];
-const TONES: Readonly<Record<Quant['fit'], Tone>> = { fits: 'ok', fits_partly: 'warn', does_not_fit: 'bad' };
 
 export function Repository({ repository }: { readonly repository: string }) {
   const query = useOffer(repository);
@@ -140,7 +140,7 @@ function QuantRow({ quant, repository, isRecommended, job, models, onFailure }: 
       </td>
       <td>
         <span className="row">
-          <Badge tone={TONES[fit]}>{words.fits[fit]}</Badge>
+          <Badge tone={FIT_TONES[fit]}>{words.fits[fit]}</Badge>
           <span className="dim small figures">{details.join(' · ')}</span>
         </span>
       </td>

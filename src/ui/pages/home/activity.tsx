@@ -1,13 +1,13 @@
 // What was asked of late, newest first, and how the latest loads went.
 import { useUsage, useVerdicts } from '../../api/queries.ts';
+import { useNow } from '../../app/clock.ts';
+import { OUTCOME_TONES } from '../../app/course.ts';
 import { count, duration, relative, tokensPerSecond, when } from '../../format.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Card } from '../../parts/card.tsx';
 import { EmptyState, Loaded, Skeleton } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
 import { texts } from '../../texts/index.ts';
-import { useNow } from './clock.ts';
-import { OUTCOME_TONES } from './course.ts';
 
 const SHOWN = 8;
 /** A caller that went away before the end. */

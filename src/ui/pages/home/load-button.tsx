@@ -1,7 +1,8 @@
 // Loads a model. It goes on when its reader leaves: how it ends is told by the model's own state, here and everywhere.
 import { Play } from 'lucide-react';
 import { useState } from 'react';
-import { isApiError, post } from '../../api/client.ts';
+import { isApiError } from '../../api/client.ts';
+import { requestLoad } from '../../app/model-actions.ts';
 import { Button } from '../../parts/button.tsx';
 import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
@@ -19,7 +20,7 @@ export function LoadButton({ model, text }: LoadButtonProps) {
   const load = async (): Promise<void> => {
     setBusy(true);
     try {
-      await post('/drover/models/load', { model });
+      await requestLoad(model);
     } catch (thrown) {
       if (!isApiError(thrown) || !SAID_BY_ROW.has(thrown.code)) toastError(thrown);
     } finally {

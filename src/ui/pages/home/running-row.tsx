@@ -3,15 +3,15 @@ import { MessageSquare, Pin, PinOff, ScrollText, Square } from 'lucide-react';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Instance } from '../../api/answers.ts';
-import { post } from '../../api/client.ts';
-import { keys, queryClient } from '../../api/queries.ts';
+import { idleLeftMs, OUTCOME_TONES, STATE_TONES } from '../../app/course.ts';
+import { pinModel, stopModel } from '../../app/model-actions.ts';
 import { context, duration, tokensPerSecond as speedText } from '../../format.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { ButtonLink, IconButton } from '../../parts/button.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
-import { failureOf, idleLeftMs, OUTCOME_TONES, STATE_TONES } from './course.ts';
+import { failureOf } from './course.ts';
 import { LoadButton } from './load-button.tsx';
 
 interface RunningRowProps {
@@ -107,18 +107,10 @@ function Actions({ instance }: { readonly instance: Instance }) {
   const { modelId, state, isPinned } = instance;
   const [, go] = useLocation();
   const [busy, setBusy] = useState<'stop' | 'pin' | null>(null);
-  const act = (name: 'stop' | 'pin', path: string, body: unknown) => async (): Promise<void> => {
+  const act = (name: 'stop' | 'pin', work: Promise<unknown>): void => {
     setBusy(name);
-    await post(path, body)
-      // That it is pinned is no change of its state, and no event tells it.
-      .then(() =>
-        Promise.all([keys.instances, keys.models].map((queryKey) => queryClient.invalidateQueries({ queryKey }))),
-      )
-      .catch(toastError)
-      .finally(() => setBusy(null));
+    void work.catch(toastError).finally(() => setBusy(null));
   };
-  const stop = act('stop', '/drover/models/stop', { model: modelId });
-  const pin = act('pin', '/drover/models/pin', { model: modelId, pinned: !isPinned });
   return (
     <span className="home-row-actions">
       {state === 'ready' && (
@@ -138,13 +130,18 @@ function Actions({ instance }: { readonly instance: Instance }) {
           label={isPinned ? running.unpin(modelId) : running.pin(modelId)}
           isSmall
           isBusy={busy === 'pin'}
-          onClick={() => void pin()}
+          onClick={() => act('pin', pinModel(modelId, !isPinned))}
         >
           {isPinned ? <PinOff size={16} aria-hidden /> : <Pin size={16} aria-hidden />}
         </IconButton>
       )}
       {(state === 'ready' || state === 'starting') && (
-        <IconButton label={running.stop(modelId)} isSmall isBusy={busy === 'stop'} onClick={() => void stop()}>
+        <IconButton
+          label={running.stop(modelId)}
+          isSmall
+          isBusy={busy === 'stop'}
+          onClick={() => act('stop', stopModel(modelId))}
+        >
           <Square size={15} aria-hidden />
         </IconButton>
       )}

@@ -1,12 +1,12 @@
 // The models at work, each with what it does and what can be done with it; and where there is none, some to begin with.
 import { Boxes } from 'lucide-react';
 import { isChatModel, useInstances, useModels, useUsage } from '../../api/queries.ts';
+import { useNow } from '../../app/clock.ts';
 import { useMachineSample } from '../../app/live.ts';
 import { ButtonLink } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { EmptyState, Loaded, Skeleton } from '../../parts/states.tsx';
 import { texts } from '../../texts/index.ts';
-import { useNow } from './clock.ts';
 import { atWork } from './course.ts';
 import { LoadButton } from './load-button.tsx';
 import { RunningRow } from './running-row.tsx';

@@ -1,12 +1,12 @@
 // The server itself and its engine.
 import type { Status } from '../../api/answers.ts';
 import { useStatus } from '../../api/queries.ts';
+import { useNow } from '../../app/clock.ts';
 import { duration, relative } from '../../format.ts';
 import { Card } from '../../parts/card.tsx';
 import { Loaded, Skeleton } from '../../parts/states.tsx';
 import { Facts } from '../../parts/table.tsx';
 import { texts } from '../../texts/index.ts';
-import { useNow } from './clock.ts';
 
 export function ServerFacts() {
   const { server } = texts.home;

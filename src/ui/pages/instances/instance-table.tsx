@@ -1,12 +1,13 @@
 // The processes of models, with what each does, holds and costs.
 import { Ellipsis } from 'lucide-react';
-import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
 import type { Instance } from '../../api/answers.ts';
 import { useUsage } from '../../api/queries.ts';
+import { useNow } from '../../app/clock.ts';
+import { idleLeftMs, STATE_TONES } from '../../app/course.ts';
 import { loadModel, pinModel, stopModel } from '../../app/model-actions.ts';
 import { context, duration, relative, size, tokensPerSecond } from '../../format.ts';
-import { Badge, type Tone } from '../../parts/badge.tsx';
+import { Badge } from '../../parts/badge.tsx';
 import { IconButton } from '../../parts/button.tsx';
 import { Menu } from '../../parts/menu.tsx';
 import { Table } from '../../parts/table.tsx';
@@ -14,13 +15,8 @@ import { toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 
 const words = texts.instances;
-const TONES: Readonly<Record<Instance['state'], Tone>> = {
-  stopped: 'neutral',
-  starting: 'accent',
-  ready: 'ok',
-  stopping: 'neutral',
-  failed: 'bad',
-};
+/** Enough for what counts down in minutes. */
+const TICK_MS = 5000;
 
 interface InstanceTableProps {
   readonly instances: readonly Instance[];
@@ -28,7 +24,7 @@ interface InstanceTableProps {
 }
 
 export function InstanceTable({ instances, onLogs }: InstanceTableProps) {
-  const now = useNow();
+  const now = useNow(TICK_MS);
   const { data: usage } = useUsage();
   const { column } = words;
   return (
@@ -57,7 +53,7 @@ export function InstanceTable({ instances, onLogs }: InstanceTableProps) {
             </th>
             <td>
               <span className="row instances-state">
-                <Badge tone={TONES[state]} isLive={state === 'starting' || state === 'stopping'}>
+                <Badge tone={STATE_TONES[state]} isLive={state === 'starting' || state === 'stopping'}>
                   {words.states[state]}
                 </Badge>
                 {verdict?.outcome === 'degraded' && <Badge tone="warn">{words.degraded}</Badge>}
@@ -83,10 +79,10 @@ export function InstanceTable({ instances, onLogs }: InstanceTableProps) {
   );
 }
 
-function leavesText({ state, isPinned, ttlMs, lastUsedAt, since, requestsInFlight }: Instance, now: number): string {
+function leavesText(instance: Instance, now: number): string {
+  const { state, isPinned, ttlMs } = instance;
   if (state !== 'ready' || isPinned || ttlMs === null) return words.neverLeaves;
-  const idleSince = requestsInFlight > 0 ? now : (lastUsedAt ?? since);
-  return words.leavesIn(duration(Math.max(0, idleSince + ttlMs - now)));
+  return words.leavesIn(duration(idleLeftMs(instance, now) ?? ttlMs));
 }
 
 function Actions({ instance, onLogs }: { readonly instance: Instance; readonly onLogs: (model: string) => void }) {
@@ -120,14 +116,4 @@ function Actions({ instance, onLogs }: { readonly instance: Instance; readonly o
       ]}
     />
   );
-}
-
-/** The time, anew every five seconds: enough for what counts down in minutes. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 5000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

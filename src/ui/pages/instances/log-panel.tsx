@@ -1,12 +1,12 @@
 // The log: live, of one model or all, filtered, followed to its end until the reader looks back.
-import { ArrowDownToLine, Pause, Play, Search, Trash2, WrapText } from 'lucide-react';
+import { ArrowDownToLine, Pause, Play, Trash2, WrapText } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { isApiError } from '../../api/client.ts';
 import { count } from '../../format.ts';
 import { Button, IconButton } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
-import { Select, TextField } from '../../parts/field.tsx';
+import { SearchField, Select } from '../../parts/field.tsx';
 import { saveFile } from '../../parts/save-file.ts';
 import { EmptyState, ErrorState } from '../../parts/states.tsx';
 import { VirtualList } from '../../parts/virtual-list.tsx';
@@ -94,15 +94,7 @@ export function LogPanel({ models, model, onModel }: LogPanelProps) {
           onChange={setLevel}
           items={(['debug', 'info', 'warn', 'error'] as const).map((value) => ({ value, label: words.levels[value] }))}
         />
-        <TextField
-          label={words.search}
-          isLabelHidden
-          placeholder={words.searchHint}
-          type="search"
-          value={query}
-          onChange={setQuery}
-          icon={<Search size={15} aria-hidden />}
-        />
+        <SearchField label={words.search} placeholder={words.searchHint} value={query} onChange={setQuery} />
       </div>
       {view.isLost && !isRefused && <p className="field-error">{words.lost}</p>}
       {view.book.droppedCount > 0 && <p className="field-help">{words.dropped(count(view.book.droppedCount))}</p>}

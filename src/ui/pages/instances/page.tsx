@@ -2,8 +2,8 @@
 import { Square } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation, useParams } from 'wouter';
-import { post } from '../../api/client.ts';
 import { useInstances, useModels } from '../../api/queries.ts';
+import { stopAllModels } from '../../app/model-actions.ts';
 import { Button, ButtonLink } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
@@ -29,7 +29,7 @@ export function InstancesPage() {
   const names = [...new Set([...models.map(({ id }) => id), ...(model === null ? [] : [model])])];
   const isRunning = query.data?.some(({ state }) => state === 'ready' || state === 'starting') === true;
   return (
-    <div className="instances-page column">
+    <div className="instances-page column page-column">
       <PageHeader
         title={texts.app.pages.instances}
         text={words.text}
@@ -74,7 +74,7 @@ export function InstancesPage() {
         title={words.stopAllTitle}
         text={words.stopAllText}
         action={words.stopAll}
-        onConfirm={() => post('/drover/models/stop', { all: true })}
+        onConfirm={stopAllModels}
       />
     </div>
   );

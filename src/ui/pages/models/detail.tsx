@@ -15,7 +15,7 @@ import { DeleteModel } from './delete-model.tsx';
 import { EntryForm } from './entry-form.tsx';
 import { ModelFacts } from './facts.tsx';
 import { stateOf } from './library.ts';
-import { STATE_TONES } from './list.tsx';
+import { toneOf } from './list.tsx';
 import { Plan } from './plan.tsx';
 import { useEntry } from './queries.ts';
 import { VerdictCard } from './verdict.tsx';
@@ -47,7 +47,7 @@ export function ModelDetail({ model }: { readonly model: Model }) {
         <div className="models-heading">
           <h2>{model.title}</h2>
           <div className="row">
-            <Badge tone={STATE_TONES[state]} isLive={state === 'starting'}>
+            <Badge tone={toneOf(state)} isLive={state === 'starting'}>
               {words.state[state]}
             </Badge>
             {model.instance?.isPinned === true && <Badge icon={<Pin size={12} aria-hidden />}>{words.pinned}</Badge>}

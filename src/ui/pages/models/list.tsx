@@ -1,26 +1,20 @@
 // The library: search, filter, order, and one line per model.
-import { Eye, Search, Wrench } from 'lucide-react';
+import { Eye, Wrench } from 'lucide-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { Model } from '../../api/answers.ts';
+import { STATE_TONES } from '../../app/course.ts';
 import { compact, size } from '../../format.ts';
 import { Badge, type Tone } from '../../parts/badge.tsx';
 import { ButtonLink } from '../../parts/button.tsx';
-import { Select, TextField } from '../../parts/field.tsx';
+import { SearchField, Select } from '../../parts/field.tsx';
 import { EmptyState } from '../../parts/states.tsx';
 import { texts } from '../../texts/index.ts';
 import { type KindFilter, listed, type ModelState, type Order, stateOf } from './library.ts';
 
 const words = texts.models;
 
-export const STATE_TONES: Readonly<Record<ModelState, Tone>> = {
-  ready: 'ok',
-  starting: 'accent',
-  stopping: 'neutral',
-  failed: 'bad',
-  stopped: 'neutral',
-  broken: 'bad',
-};
+export const toneOf = (state: ModelState): Tone => (state === 'broken' ? 'bad' : STATE_TONES[state]);
 
 const entriesOf = <K extends string>(names: Readonly<Record<K, string>>) =>
   (Object.entries(names) as [K, string][]).map(([value, label]) => ({ value, label }));
@@ -38,15 +32,7 @@ export function ModelList({ models, chosen }: ListProps) {
   return (
     <div className="models-library">
       <div className="models-filters">
-        <TextField
-          label={words.search}
-          isLabelHidden
-          placeholder={words.search}
-          type="search"
-          value={query}
-          onChange={setQuery}
-          icon={<Search size={15} aria-hidden />}
-        />
+        <SearchField label={words.search} value={query} onChange={setQuery} />
         <Select label={words.kind} isLabelHidden value={kind} onChange={setKind} items={entriesOf(words.kinds)} />
         <Select label={words.sort} isLabelHidden value={order} onChange={setOrder} items={entriesOf(words.sorts)} />
       </div>
@@ -97,7 +83,7 @@ function Row({ model, isChosen }: { readonly model: Model; readonly isChosen: bo
       </span>
       <span className="models-state">
         {state !== 'stopped' && (
-          <Badge tone={STATE_TONES[state]} isLive={state === 'starting'}>
+          <Badge tone={toneOf(state)} isLive={state === 'starting'}>
             {words.state[state]}
           </Badge>
         )}

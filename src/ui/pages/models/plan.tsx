@@ -5,9 +5,9 @@ import { useDeferredValue, useState } from 'react';
 import type { Fit, Model } from '../../api/answers.ts';
 import { patch } from '../../api/client.ts';
 import { useStatus } from '../../api/queries.ts';
+import { FIT_TONES } from '../../app/course.ts';
 import { loadModel, stopModel } from '../../app/model-actions.ts';
 import { context, size } from '../../format.ts';
-import type { Tone } from '../../parts/badge.tsx';
 import { Button } from '../../parts/button.tsx';
 import { CodeBlock } from '../../parts/code-block.tsx';
 import { Select, Slider } from '../../parts/field.tsx';
@@ -31,7 +31,6 @@ import {
 } from './wishes.ts';
 
 const { plan: words } = texts.models;
-const TONES: Readonly<Record<Fit['fit'], Tone>> = { fits: 'ok', fits_partly: 'warn', does_not_fit: 'bad' };
 
 interface PlanProps {
   readonly model: Model;
@@ -63,7 +62,7 @@ export function Plan({ model, entry }: PlanProps) {
   return (
     <div className="column models-plan">
       <Notice
-        tone={TONES[fit.fit]}
+        tone={FIT_TONES[fit.fit]}
         title={sentenceOf(fit)}
         text={fit.inTheWay.length > 0 ? words.inTheWay(fit.inTheWay.join(', ')) : null}
         actions={

@@ -1,14 +1,14 @@
 // What the last load really did, against what was planned.
 import type { Verdict } from '../../api/answers.ts';
+import { OUTCOME_TONES } from '../../app/course.ts';
 import { context, duration, size, tokensPerSecond } from '../../format.ts';
-import { Badge, type Tone } from '../../parts/badge.tsx';
+import { Badge } from '../../parts/badge.tsx';
 import { Card } from '../../parts/card.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Facts } from '../../parts/table.tsx';
 import { texts } from '../../texts/index.ts';
 
 const { verdict: words, plan } = texts.models;
-const TONES: Readonly<Record<Verdict['outcome'], Tone>> = { as_planned: 'ok', degraded: 'warn', failed: 'bad' };
 
 export function VerdictCard({ verdict }: { readonly verdict: Verdict }) {
   const { outcome, layersOnGpu, layersTotal, measuredBytes, predictedBytes } = verdict;
@@ -22,9 +22,9 @@ export function VerdictCard({ verdict }: { readonly verdict: Verdict }) {
   const cache =
     verdict.cacheTypeK === verdict.cacheTypeV ? verdict.cacheTypeK : `${verdict.cacheTypeK}, ${verdict.cacheTypeV}`;
   return (
-    <Card title={words.title} level={3} actions={<Badge tone={TONES[outcome]}>{words[outcome]}</Badge>}>
+    <Card title={words.title} level={3} actions={<Badge tone={OUTCOME_TONES[outcome]}>{words[outcome]}</Badge>}>
       {verdict.findings.map(({ message, hint }) => (
-        <Notice key={message} tone={TONES[outcome]} title={message} text={hint} />
+        <Notice key={message} tone={OUTCOME_TONES[outcome]} title={message} text={hint} />
       ))}
       <Facts
         items={[

@@ -46,13 +46,14 @@ interface EditorProps {
   readonly target: { readonly line: number } | null;
 }
 
-/** The place in a shadow where a view may put its sheets. */
-function shadowOf(frame: HTMLElement): { readonly root: ShadowRoot; readonly parent: HTMLElement } {
+/** A view in a shadow of the frame, where it may put its sheets. */
+function viewIn(frame: HTMLElement, label: string, doc: string, extensions: readonly Extension[]): EditorView {
   const root = frame.shadowRoot ?? frame.attachShadow({ mode: 'open' });
   const parent = document.createElement('div');
   parent.style.height = '100%';
   root.replaceChildren(parent);
-  return { root, parent };
+  const named = EditorView.contentAttributes.of({ 'aria-label': label });
+  return new EditorView({ parent, root, state: EditorState.create({ doc, extensions: [BASE, named, extensions] }) });
 }
 
 export function Editor({ label, text, onChange, problems, target }: EditorProps) {
@@ -63,28 +64,18 @@ export function Editor({ label, text, onChange, problems, target }: EditorProps)
   const first = useRef(text);
   useEffect(() => {
     if (frame.current === null) return undefined;
-    const { root, parent } = shadowOf(frame.current);
-    const made = new EditorView({
-      parent,
-      root,
-      state: EditorState.create({
-        doc: first.current,
-        extensions: [
-          BASE,
-          history(),
-          drawSelection(),
-          highlightActiveLine(),
-          highlightSelectionMatches(),
-          search({ top: true }),
-          lintGutter(),
-          keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
-          EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current(update.state.doc.toString());
-          }),
-        ],
+    const made = viewIn(frame.current, label, first.current, [
+      history(),
+      drawSelection(),
+      highlightActiveLine(),
+      highlightSelectionMatches(),
+      search({ top: true }),
+      lintGutter(),
+      keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+      EditorView.updateListener.of((update) => {
+        if (update.docChanged) latest.current(update.state.doc.toString());
       }),
-    });
+    ]);
     view.current = made;
     return () => {
       made.destroy();
@@ -134,24 +125,10 @@ export function Diff({ label, before, after }: DiffProps) {
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (frame.current === null) return undefined;
-    const { root, parent } = shadowOf(frame.current);
-    const made = new EditorView({
-      parent,
-      root,
-      state: EditorState.create({
-        doc: after,
-        extensions: [
-          BASE,
-          EditorState.readOnly.of(true),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
-          unifiedMergeView({
-            original: before,
-            mergeControls: false,
-            collapseUnchanged: { margin: 3, minSize: 6 },
-          }),
-        ],
-      }),
-    });
+    const made = viewIn(frame.current, label, after, [
+      EditorState.readOnly.of(true),
+      unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } }),
+    ]);
     return () => made.destroy();
   }, [label, before, after]);
   return <div ref={frame} className="settings-editor settings-diff" />;

@@ -1,12 +1,12 @@
 // Every setting, one by one: what counts, where it comes from, and a field where it may be changed.
-import { RotateCcw, Search } from 'lucide-react';
+import { RotateCcw } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { isApiError, patch } from '../../api/client.ts';
 import { queryClient } from '../../api/queries.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Button, IconButton } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
-import { NumberField, Select, Switch, TextArea, TextField } from '../../parts/field.tsx';
+import { NumberField, SearchField, Select, Switch, TextArea, TextField } from '../../parts/field.tsx';
 import { EmptyState, errorText, Loaded } from '../../parts/states.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
@@ -51,15 +51,7 @@ function Form({ settings }: { readonly settings: readonly Setting[] }) {
   };
   return (
     <Card>
-      <TextField
-        label={words.search}
-        isLabelHidden
-        placeholder={words.search}
-        type="search"
-        value={query}
-        onChange={setQuery}
-        icon={<Search size={15} aria-hidden />}
-      />
+      <SearchField label={words.search} value={query} onChange={setQuery} />
       <form className="column" noValidate onSubmit={(event) => void save(event)}>
         {shown.length === 0 && <EmptyState title={words.none} />}
         <ul className="settings-list settings-fields">

@@ -33,7 +33,7 @@ export const chatModels = (models: readonly Model[], probeId: string | null): Mo
     );
 
 /** The model that a finished download brought; null: it is not listed (yet). */
-export function broughtBy(download: Download, models: readonly Model[]): Model | null {
+function broughtBy(download: Download, models: readonly Model[]): Model | null {
   const paths = new Set(download.files.map(({ path }) => path));
   return models.find(({ path }) => path !== null && paths.has(path)) ?? null;
 }
