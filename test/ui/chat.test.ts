@@ -279,6 +279,31 @@ describe('with an engine that says what it is asked to', () => {
     expect(await composer().inputValue()).toBe('');
   });
 
+  test('what is sent before the models are known goes once they are, unless it is written on', async () => {
+    for (const isWrittenOn of [false, true]) {
+      const mayPass = Promise.withResolvers<void>();
+      const isHeld = Promise.withResolvers<void>();
+      await page.route('**/drover/models', async (route) => {
+        isHeld.resolve();
+        await mayPass.promise;
+        await route.continue();
+      });
+      await page.goto(`${drover.url}/ui/chat?model=scripted`);
+      await isHeld.promise;
+      await composer().pressSequentially('too early');
+      await composer().press('Enter');
+      if (isWrittenOn) await composer().pressSequentially(' for it');
+      expect(await answers().count()).toBe(0);
+      mayPass.resolve();
+      if (isWrittenOn) await page.getByRole('button', { name: 'Send' }).and(page.locator(':enabled')).waitFor();
+      else await page.getByText('You said: too early').waitFor();
+      await page.unroute('**/drover/models');
+    }
+    expect(await composer().inputValue()).toBe('too early for it');
+    expect(await answers().count()).toBe(0);
+    expectNoComplaints();
+  });
+
   test('letters typed anywhere reach the composer; Shift+Enter and composing do not send', async () => {
     await page.getByRole('heading', { level: 1 }).click();
     await page.keyboard.type('hello');

@@ -30,23 +30,33 @@ interface ComposerProps {
 }
 
 export function Composer(props: ComposerProps) {
-  const { chatId, modelId, isAnswering, attachments, refusals, onFiles, onDetach, onSend, onStop } = props;
+  const { chatId, modelId, isChoiceKnown, isAnswering, attachments, refusals, onFiles, onDetach, onSend, onStop } =
+    props;
   const [text, setText] = useState(() => draftOf(chatId));
   const field = useRef<HTMLTextAreaElement | null>(null);
   const picker = useRef<HTMLInputElement>(null);
   const words = texts.chat.composer;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it grow.
   useEffect(() => fitHeight(field.current), [text]);
+  const isReady = !isAnswering && (text.trim() !== '' || attachments.length > 0);
+  const canSend = isReady && modelId !== null;
+  // Sent before the models are known: it goes as soon as they are, unless it is written on.
+  const [isWaiting, setWaiting] = useState(false);
   const write = (next: string): void => {
+    setWaiting(false);
     setText(next);
     keepDraft(chatId, next);
   };
-  const canSend = modelId !== null && !isAnswering && (text.trim() !== '' || attachments.length > 0);
   const send = (): void => {
+    setWaiting(isReady && !canSend && !isChoiceKnown);
     if (!canSend) return;
     onSend({ content: text.trim(), attachments });
     write('');
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: that the models are known now is what sends it.
+  useEffect(() => {
+    if (isWaiting && isChoiceKnown) send();
+  }, [isChoiceKnown]);
   const pressed = (event: KeyboardEvent): void => {
     // Safari ends composing before it tells of the Enter that ended it.
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;
@@ -92,7 +102,7 @@ export function Composer(props: ComposerProps) {
           dir="auto"
           aria-label={words.label}
           aria-describedby="chat-hint"
-          placeholder={props.isChoiceKnown || modelId !== null ? words.placeholder(modelId) : ''}
+          placeholder={isChoiceKnown || modelId !== null ? words.placeholder(modelId) : ''}
           value={text}
           onChange={(event) => write(event.currentTarget.value)}
           onKeyDown={pressed}
