@@ -9,7 +9,7 @@ export class InstanceViews {
   readonly #dispatch: Pick<Dispatch, 'instances' | 'tickets'>;
   readonly #rule: (modelId: string) => ModelRule;
   readonly #bus: Bus<DroverEvent>;
-  readonly #lastStates = new Map<string, InstanceState>();
+  readonly #last = new Map<string, { readonly state: InstanceState; readonly isPinned: boolean }>();
 
   constructor(
     dispatch: Pick<Dispatch, 'instances' | 'tickets'>,
@@ -32,13 +32,15 @@ export class InstanceViews {
     return this.#dispatch.tickets.views().flatMap((view) => this.of(view.modelId) ?? []);
   }
 
-  /** News only where the state is another one: requests come and go too often to be told. */
+  /** News only where the state is another one, or the pin: requests come and go too often to be told. */
   tellChange(modelId: string): void {
-    const { state } = this.#dispatch.tickets.view(modelId);
-    const previous = this.#lastStates.get(modelId) ?? 'stopped';
-    if (state === previous) return;
-    this.#lastStates.set(modelId, state);
-    this.#bus.emit({ type: 'instance.changed', instance: this.#describe(modelId), previous });
+    const { state, isPinned } = this.#dispatch.tickets.view(modelId);
+    const last = this.#last.get(modelId) ?? { state: 'stopped', isPinned: false };
+    if (state === last.state && isPinned === last.isPinned) return;
+    this.#last.set(modelId, { state, isPinned });
+    const instance = this.#describe(modelId);
+    if (isPinned !== last.isPinned) this.#bus.emit({ type: 'instance.pinned', instance });
+    if (state !== last.state) this.#bus.emit({ type: 'instance.changed', instance, previous: last.state });
   }
 
   #describe(modelId: string): Instance {

@@ -66,6 +66,8 @@ export type DroverEvent =
       readonly ratio: number | null;
     }
   | { readonly type: 'instance.verdict'; readonly verdict: Verdict }
+  /** It is pinned now, or not any more; its state is what it was. */
+  | { readonly type: 'instance.pinned'; readonly instance: Instance }
   /** Somebody asked that it be stopped, running or not; its end is told by `instance.changed`. */
   | { readonly type: 'instance.unwanted'; readonly modelId: string }
   | {

@@ -282,6 +282,15 @@ describe('rules of the configuration', () => {
     house.drover.preload();
     await house.untilState('held', 'ready');
     expect(house.instance('held')?.isPinned).toBe(true);
+    house.drover.setPinned('narrow', true);
+    house.drover.setPinned('narrow', true);
+    house.drover.setPinned('narrow', false);
+    const pins = house.events.flatMap((event) => (event.type === 'instance.pinned' ? [event.instance] : []));
+    expect(pins.map(({ modelId, isPinned, state }) => [modelId, isPinned, state])).toEqual([
+      ['held', true, 'stopped'],
+      ['narrow', true, 'stopped'],
+      ['narrow', false, 'stopped'],
+    ]);
     await house.ask('brief');
     const [narrow] = await Promise.all([house.drover.acquire('narrow'), house.untilState('brief', 'stopped')]);
     let isIn = false;

@@ -30,6 +30,7 @@ const ROWS: { readonly [K in Kind]: { readonly event: DroverEvent; readonly told
     { llamahome: ['model_progress'] },
   ),
   'instance.verdict': row({ type: 'instance.verdict', verdict: {} as never }, {}),
+  'instance.pinned': row({ type: 'instance.pinned', instance }, {}),
   'instance.unwanted': row({ type: 'instance.unwanted', modelId: 'm' }, {}),
   'request.queued': row(
     { type: 'request.queued', modelId: 'm', position: 1, waitingFor: null },

@@ -93,7 +93,7 @@ export const EVENTS: Operation = {
   summary: 'All events, as they happen',
   description: [
     'An endless stream of server-sent events: `event` is the type, `id` the sequence, `data` a JSON object with `sequence`, `at`, `type` and the fields of the type:',
-    'instance.changed, instance.progress, instance.verdict, instance.unwanted, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
+    'instance.changed, instance.progress, instance.verdict, instance.pinned, instance.unwanted, request.queued, request.finished, library.changed, config.changed, config.refused, engine.changed, engine.progress, engine.output, setup.progress, folders.changed, download.changed, test.progress, test.ended, restart.started, restart.failed, log, server.stopping.',
     'Lines of logs (log, engine.output) are sent to admins only.',
     'With ?samples the figures of the machine come among them as `machine.sample`: `at`, `cpuRatio`, `memory`, `gpus`, `instances`; they have no sequence and are not repeated.',
   ].join(' '),

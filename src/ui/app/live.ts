@@ -11,6 +11,7 @@ export type LiveState = 'connecting' | 'live' | 'lost' | 'partial';
 /** What each event makes stale, by the first word of queries' keys; pages add rows for what is theirs. */
 const STALE: { readonly [Type in ServerEvent['type']]?: readonly string[] } = {
   'instance.changed': ['status', 'instances'],
+  'instance.pinned': ['status', 'instances'],
   'instance.verdict': ['verdicts', 'instances', 'models'],
   'request.finished': ['usage', 'instances'],
   'library.changed': ['models', 'status', 'folders', 'fit', 'facts', 'setup', 'doctor'],
@@ -57,7 +58,7 @@ function makeStale(words: readonly string[]): void {
 
 /** What an event says whole is taken as it is, so that it shows at once. */
 function take(event: ServerEvent): void {
-  if (event.type === 'instance.changed') {
+  if (event.type === 'instance.changed' || event.type === 'instance.pinned') {
     const { instance } = event;
     queryClient.setQueryData<Instance[]>(keys.instances, (known) => known && replaced(known, instance));
     queryClient.setQueryData<Status>(
