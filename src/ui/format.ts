@@ -51,6 +51,14 @@ export function context(tokens: number | null | undefined): string {
   return number.format(tokens);
 }
 
+/** What somebody typed: `8192`, `8k`, `1.5 M`, `12,000`; of 1024, as `context` says it. Null: no whole number. */
+export function countOf(text: string): number | null {
+  const [, digits = '', unit = ''] = /^\s*(\d[\d,]*(?:\.\d+)?)\s*([kKmM]?)\s*$/.exec(text) ?? [];
+  const factor = { '': 1, k: 1024, m: 1024 * 1024 }[unit.toLowerCase()] ?? 1;
+  const value = digits === '' ? Number.NaN : Number(digits.replaceAll(',', '')) * factor;
+  return Number.isSafeInteger(value) ? value : null;
+}
+
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; below 10 ms `3.2 ms`. */
 export function duration(milliseconds: number | null | undefined): string {
   if (milliseconds === null || milliseconds === undefined || !Number.isFinite(milliseconds)) return texts.parts.unknown;

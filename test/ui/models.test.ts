@@ -77,6 +77,30 @@ describe('the plan', () => {
     expect(await watched.axe()).toEqual([]);
   });
 
+  test('takes exact figures, typed', async () => {
+    const { page } = watched;
+    const exact = page.getByRole('textbox', { name: 'Context, exactly' });
+    await exact.fill('1.5k');
+    await exact.press('Enter');
+    await page.getByText(/^Fits, with a context of 1,536 tokens/).waitFor();
+    expect(await exact.inputValue()).toBe('1536');
+    await exact.fill('many');
+    expect(await exact.getAttribute('aria-invalid')).toBe('true');
+    await exact.press('Escape');
+    expect(await exact.inputValue()).toBe('1536');
+    // More than it was trained for is what it was trained for.
+    await exact.fill('1M');
+    await exact.blur();
+    expect(await exact.inputValue()).toBe('4096');
+    await exact.fill('');
+    await exact.press('Enter');
+    await page.getByText(/^Fits, with a context of 4k tokens/).waitFor();
+    expect(await exact.getAttribute('placeholder')).toBe('auto');
+    await exact.fill('512');
+    await exact.press('Enter');
+    await page.getByText(/^Fits, with a context of 512 tokens/).waitFor();
+  });
+
   test('kept, it stands in the configuration, whose comments stay, and loads like that', async () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Keep and load' }).click();
@@ -115,6 +139,19 @@ test('pinned, unpinned, unloaded: told at once, without a reload', async () => {
   await page.getByText('Pinned', { exact: true }).waitFor();
   await menu('Unpin');
   await page.getByText('Pinned', { exact: true }).waitFor({ state: 'detached' });
+  // By somebody else, of a model that runs and of one that does not.
+  for (const [model, name] of [
+    ['talker-f32', 'Talker'],
+    ['rider-f32', 'Rider'],
+  ] as const) {
+    await row(name).click();
+    await page.getByRole('heading', { name }).waitFor();
+    for (const pinned of [true, false]) {
+      await drover.json('/drover/models/pin', { model, pinned });
+      await page.getByText('Pinned', { exact: true }).waitFor({ state: pinned ? 'visible' : 'detached' });
+    }
+  }
+  await row('Talker').click();
   await page.getByRole('button', { name: 'Unload', exact: true }).click();
   await page.getByRole('button', { name: 'Load', exact: true }).waitFor();
 });

@@ -2,10 +2,9 @@
 import { Field } from '@base-ui/react/field';
 import { NumberField as Numbers } from '@base-ui/react/number-field';
 import { Select as Choice } from '@base-ui/react/select';
-import { Slider as Slide } from '@base-ui/react/slider';
 import { Switch as Toggle } from '@base-ui/react/switch';
 import { Check, ChevronsUpDown, Minus, Plus, Search } from 'lucide-react';
-import { type ComponentProps, type ReactNode, useId } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { texts } from '../texts/index.ts';
 
 interface Labelled {
@@ -221,64 +220,5 @@ export function Switch({ label, help, isOn, onChange, isDisabled = false }: Swit
       </Field.Label>
       {help !== undefined && help !== null && <Field.Description className="field-help">{help}</Field.Description>}
     </Field.Root>
-  );
-}
-
-interface SliderProps {
-  readonly label: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-  readonly step?: number;
-  readonly onChange: (value: number) => void;
-  /** Said after the label, and to screen readers in place of the bare number. */
-  readonly valueText: string;
-  readonly help?: ReactNode;
-  readonly isDisabled?: boolean;
-}
-
-export function Slider({
-  label,
-  value,
-  min,
-  max,
-  step = 1,
-  onChange,
-  valueText,
-  help,
-  isDisabled = false,
-}: SliderProps) {
-  const helpId = useId();
-  return (
-    <Slide.Root
-      className="slider"
-      value={value}
-      min={min}
-      max={max}
-      step={step}
-      disabled={isDisabled}
-      onValueChange={(next) => onChange(typeof next === 'number' ? next : (next[0] ?? min))}
-    >
-      <div className="slider-head">
-        <span className="field-label">{label}</span>
-        <span className="slider-value">{valueText}</span>
-      </div>
-      <Slide.Control className="slider-control">
-        <Slide.Track className="slider-track">
-          <Slide.Indicator className="slider-fill" />
-          <Slide.Thumb
-            className="slider-thumb"
-            aria-label={label}
-            getAriaValueText={() => valueText}
-            {...(help === undefined ? {} : { 'aria-describedby': helpId })}
-          />
-        </Slide.Track>
-      </Slide.Control>
-      {help !== undefined && (
-        <p className="field-help" id={helpId}>
-          {help}
-        </p>
-      )}
-    </Slide.Root>
   );
 }

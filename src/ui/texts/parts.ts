@@ -12,6 +12,8 @@ export const parts = {
   increase: 'More',
   decrease: 'Less',
   dismiss: 'Dismiss',
+  automatic: 'auto',
+  exactly: (label: string) => `${label}, exactly`,
   notifications: 'Notifications',
   unknown: 'unknown',
   never: 'never',

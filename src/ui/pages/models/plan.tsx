@@ -10,9 +10,10 @@ import { loadModel, stopModel } from '../../app/model-actions.ts';
 import { context, size } from '../../format.ts';
 import { Button } from '../../parts/button.tsx';
 import { CodeBlock } from '../../parts/code-block.tsx';
-import { Select, Slider } from '../../parts/field.tsx';
+import { Select } from '../../parts/field.tsx';
 import { StackedMeter } from '../../parts/meter.tsx';
 import { Notice } from '../../parts/notice.tsx';
+import { ExactNumber, Slider } from '../../parts/slider.tsx';
 import { ErrorState, Skeleton } from '../../parts/states.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
@@ -31,6 +32,8 @@ import {
 } from './wishes.ts';
 
 const { plan: words } = texts.models;
+/** As many as a configuration takes. */
+const MOST_SLOTS = 1024;
 
 interface PlanProps {
   readonly model: Model;
@@ -135,6 +138,15 @@ function Controls({ fit, wishes, onChange }: ControlsProps) {
           bounds.trainedContextTokens === null ? undefined : words.contextHelp(context(bounds.trainedContextTokens))
         }
         onChange={(index) => onChange({ ...wishes, contextTokens: stops[index] ?? null })}
+        exact={
+          <ExactNumber
+            label={words.context}
+            value={wishes.contextTokens}
+            min={stops[0] ?? 1}
+            max={bounds.trainedContextTokens ?? Number.MAX_SAFE_INTEGER}
+            onChange={(contextTokens) => onChange({ ...wishes, contextTokens })}
+          />
+        }
       />
       {hasGpu ? (
         <Slider
@@ -144,6 +156,15 @@ function Controls({ fit, wishes, onChange }: ControlsProps) {
           max={Math.max(1, bounds.layersTotal)}
           valueText={said(words.layersText(layers, bounds.layersTotal), wishes.gpuLayers !== null)}
           onChange={(gpuLayers) => onChange({ ...wishes, gpuLayers })}
+          exact={
+            <ExactNumber
+              label={words.layers}
+              value={wishes.gpuLayers}
+              min={0}
+              max={bounds.layersTotal}
+              onChange={(gpuLayers) => onChange({ ...wishes, gpuLayers })}
+            />
+          }
         />
       ) : (
         <div className="field">
@@ -155,9 +176,18 @@ function Controls({ fit, wishes, onChange }: ControlsProps) {
         label={words.slots}
         value={slots}
         min={1}
-        max={16}
+        max={Math.max(16, slots)}
         valueText={said(String(slots), wishes.slots !== null)}
         onChange={(next) => onChange({ ...wishes, slots: next })}
+        exact={
+          <ExactNumber
+            label={words.slots}
+            value={wishes.slots}
+            min={1}
+            max={MOST_SLOTS}
+            onChange={(next) => onChange({ ...wishes, slots: next })}
+          />
+        }
       />
       <Select
         label={words.cache}
