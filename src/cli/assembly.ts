@@ -21,6 +21,7 @@ import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/schema.ts';
 import { CHATS_MIGRATION } from '../core/chats.ts';
 import type { Desks } from '../core/desks.ts';
+import type { Keeper } from '../core/drover.ts';
 import { EngineChoice } from '../core/engine-choice.ts';
 import { foreignCommand, isForeign } from '../core/foreign-engines.ts';
 import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
@@ -84,6 +85,8 @@ export interface OpenOptions {
   /** True for a server: nobody else may serve from this data directory meanwhile. */
   readonly holdsLock: boolean;
   readonly sink: LogSink | null;
+  /** Of a server. */
+  readonly keeper?: Keeper | null;
   /** For a successor: the server before it, which still has children of its own. */
   readonly predecessor?: Predecessor;
   /** The number of the last event of the server before it. */
@@ -160,9 +163,8 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     onChange: (change) => bus.emit({ type: 'library.changed', ...change }),
   });
   const drover = new House({
-    version: VERSION,
+    self: { version: VERSION, pid: process.pid, keeper: options.keeper ?? null, dataFolder: paths.data },
     settings,
-    dataFolder: paths.data,
     workingFolder: paths.children,
     records,
     predecessor,

@@ -2,13 +2,14 @@
 // it. It must never listen for other machines without a key.
 import { toFault } from '../base/fault.ts';
 import type { LogSink } from '../base/log.ts';
-import { loadConfig } from '../config/load.ts';
+import { environment, loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createApp } from '../server/app.ts';
 import { Diversion } from '../server/diversion.ts';
 import { InstanceDoors } from '../server/instance-doors.ts';
 import { Limiter } from '../server/limiter.ts';
 import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
+import { ownKeeper } from '../service/keeper.ts';
 import type { Takeover } from '../service/takeover.ts';
 import { type OpenedCore, openCore } from './assembly.ts';
 import type { ServerFile } from './client.ts';
@@ -119,6 +120,7 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
   const core = await openCore(current, {
     holdsLock: true,
     sink,
+    keeper: ownKeeper(environment(), takeover?.attendantPid ?? null),
     ...(before === null ? {} : { predecessor: before.predecessor, startsAfter: before.sequence }),
   });
   try {

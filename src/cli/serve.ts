@@ -2,13 +2,13 @@
 // restart it gives all that to a successor. It must never leave a child behind.
 import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { isatty } from 'node:tty';
 import { toFault } from '../base/fault.ts';
 import { formatLogLine, type LogSink } from '../base/log.ts';
 import { Latch, pause } from '../base/sync.ts';
 import { environment } from '../config/load.ts';
 import type { ReloadOptions } from '../core/drover.ts';
 import { attend, isAwaited } from '../service/attendant.ts';
+import { hasTerminal } from '../service/keeper.ts';
 import { ownArgv } from '../service/successor.ts';
 import { Takeover } from '../service/takeover.ts';
 import type { OpenedCore } from './assembly.ts';
@@ -30,9 +30,9 @@ export const serve: Run = async (call) => {
   const { drover } = core;
   const ended = new Latch();
   let isAttending = false;
-  const hasTerminal = isatty(0) || isatty(2);
+  const isInTerminal = hasTerminal();
   // Asked at the start: who becomes an orphan later is nobody's concern. A successor's line has its attendant, or needs none.
-  const isOursToAttend = takeover === null && isAwaited(environment(), hasTerminal);
+  const isOursToAttend = takeover === null && isAwaited(environment(), isInTerminal);
   const attendantPid = (): number | null => takeover?.attendantPid ?? (isOursToAttend ? process.pid : null);
   const handover = new Handover({
     running,
@@ -69,7 +69,7 @@ export const serve: Run = async (call) => {
   }
   handleSignals({
     log: core.log,
-    hasTerminal,
+    hasTerminal: isInTerminal,
     hasForwarder: () => takeover !== null && (!takeover.isGone || takeover.attendantPid !== null),
     onStop: stop,
     onForce: () => {

@@ -66,6 +66,9 @@ const memoryWords = (instance: Instance): string => {
     .join(', ');
 };
 
+const keptText = (keeper: DroverStatus['keeper']): string =>
+  keeper === null ? '' : `, kept running by ${[keeper.kind, keeper.name].filter((word) => word !== null).join(': ')}`;
+
 export const status: Run = async (call) => {
   const client = await findServer(call.config.paths);
   const found =
@@ -83,6 +86,7 @@ export const status: Run = async (call) => {
       : red('not running'),
   );
   print(`version     ${isRunning ? found.version : VERSION}`);
+  if (isRunning) print(`process     ${found.pid}${keptText(found.keeper)}`);
   print(`data        ${found.dataFolder}`);
   print(
     `engine      ${found.engine === null ? red(found.engineFailure ?? 'none') : `llama.cpp ${found.engine.version}, ${found.engine.backend} (${found.engine.source})`}`,

@@ -110,9 +110,21 @@ export interface UsageTotals {
   readonly lastTokensPerSecond: number | null;
 }
 
+/** Who started the server and would start it again. */
+export interface Keeper {
+  readonly kind: 'systemd' | 'launchd' | 'supervisord' | 'pm2' | 'container' | 'terminal';
+  /** Of the unit or job. */
+  readonly name: string | null;
+  /** Null where that is not known. */
+  readonly isOfUser: boolean | null;
+}
+
 export interface DroverStatus {
   readonly version: string;
   readonly startedAt: number;
+  readonly pid: number;
+  /** Null: nobody is known to. */
+  readonly keeper: Keeper | null;
   readonly dataFolder: string;
   readonly urls: readonly string[];
   readonly engine: EngineBuild | null;

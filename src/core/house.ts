@@ -46,9 +46,9 @@ import type { DroverEvent, Instance, Usage, Verdict } from './vocabulary.ts';
 export const HOUSE_MIGRATIONS: readonly Migration[] = CORRECTION_MIGRATIONS;
 
 export interface HouseOptions {
-  readonly version: string;
+  /** What the program and its process are, from beginning to end. */
+  readonly self: Pick<DroverStatus, 'version' | 'pid' | 'keeper' | 'dataFolder'>;
   readonly settings: Settings;
-  readonly dataFolder: string;
   /** Where children run. */
   readonly workingFolder: string;
   readonly log: Log;
@@ -102,7 +102,7 @@ export class House implements Drover {
   constructor(options: HouseOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.version = options.version;
+    this.version = options.self.version;
     this.bus = options.bus;
     this.log = options.log;
     const check = (): void => void options.readSettings();
@@ -254,9 +254,8 @@ export class House implements Drover {
   status(): DroverStatus {
     const { choice } = this.#options;
     return {
-      version: this.version,
+      ...this.#options.self,
       startedAt: this.#startedAt,
-      dataFolder: this.#options.dataFolder,
       urls: this.#urls,
       engine: choice.build ?? (choice.failure === null ? this.#options.engines.current() : null),
       engineFailure: choice.failure?.message ?? null,

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
+import { processesWith, type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { openPage, type WatchedPage } from '../fixtures/page.ts';
 import { eventually } from '../fixtures/restarts.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
@@ -24,7 +24,8 @@ beforeAll(async () => {
   drover = await startDrover({
     modelsFolders: [models.path],
     dataFolder: data.path,
-    environment: { DROVER_LOG_LEVEL: 'debug' },
+    // As pm2 has it for what it keeps running.
+    environment: { DROVER_LOG_LEVEL: 'debug', pm_id: '3', name: 'shepherd' },
   });
   await drover.waitForLine(/engine ready/);
   watched = await openPage(drover, { path: '/settings' });
@@ -151,6 +152,18 @@ describe('the file', () => {
     await editor().getByText('# somebody else').waitFor();
     expect(config()).not.toContain('drainTimeout');
   });
+});
+
+test('the server says who keeps it running', async () => {
+  const { page } = watched;
+  await page.getByRole('tab', { name: 'Server' }).click();
+  await page.getByText('pm2, as shepherd', { exact: true }).waitFor();
+  const { pid } = await drover.json<{ pid: number }>('/drover/status');
+  await page.getByText(String(pid), { exact: true }).waitFor();
+  expect(processesWith('serve').includes(pid)).toBe(true);
+  expect((await drover.cli('status')).stdout).toMatch(
+    new RegExp(`^process +${pid}, kept running by pm2: shepherd$`, 'm'),
+  );
 });
 
 test('the engine is shown as it is: given, so not ours to change', async () => {

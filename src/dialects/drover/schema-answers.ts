@@ -196,6 +196,17 @@ export const statusAnswer = () =>
   Type.Object({
     version: text(),
     startedAt: epochMs(),
+    pid: whole(),
+    keeper: orNull(
+      Type.Object(
+        {
+          kind: oneOf(['systemd', 'launchd', 'supervisord', 'pm2', 'container', 'terminal']),
+          name: orNull(text('Of the unit or job.')),
+          isOfUser: orNull(yes()),
+        },
+        { description: 'Who started the server and would start it again; null: nobody is known to.' },
+      ),
+    ),
     dataFolder: text(),
     urls: list(text()),
     engine: orNull(buildAnswer()),

@@ -1,5 +1,6 @@
 // The server itself: since when it runs, where it can be reached, and its restart; and how this page looks.
 import { useState } from 'react';
+import type { Status } from '../../api/answers.ts';
 import { post } from '../../api/client.ts';
 import { forgetKey, keptKey } from '../../api/key.ts';
 import { useStatus } from '../../api/queries.ts';
@@ -15,6 +16,16 @@ import { toast, toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 
 const { server: words, appearance, about } = texts.settings;
+
+/** Nobody would start it again. */
+const isOnItsOwn = (keeper: Status['keeper'] | undefined): boolean => keeper === null || keeper?.kind === 'terminal';
+
+function keeperText(keeper: Status['keeper']): string {
+  if (keeper === null) return words.keepers.nobody;
+  const kind = words.keepers[keeper.kind];
+  const said = keeper.name === null ? kind : words.keeperUnit(kind, keeper.name);
+  return keeper.isOfUser === true ? words.keeperOfUser(said) : said;
+}
 
 export function Server() {
   const query = useStatus();
@@ -38,19 +49,21 @@ export function Server() {
       }
     >
       <Loaded query={query}>
-        {({ version, startedAt, dataFolder, urls }) => (
+        {({ version, startedAt, pid, keeper, dataFolder, urls }) => (
           <Facts
             items={[
               [words.version, version],
               [words.started, when(startedAt)],
               [words.up, duration(Date.now() - startedAt)],
+              [words.pid, String(pid)],
+              [words.keeper, keeperText(keeper)],
               [words.data, <code key="data">{dataFolder}</code>],
               [words.addresses, urls.join(', ')],
             ]}
           />
         )}
       </Loaded>
-      <p className="dim small">{words.service}</p>
+      {isOnItsOwn(query.data?.keeper) && <p className="dim small">{words.service}</p>}
       <div className="row">
         <ButtonLink isSmall to="/instances">
           {words.log}
