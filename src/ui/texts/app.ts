@@ -23,7 +23,7 @@ export const app = {
     action: 'Reload',
   },
   broken: { title: 'Something broke on this page', action: 'Reload' },
-  theme: { label: 'Colours', system: 'As the system', light: 'Light', dark: 'Dark' },
+  theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
   offline: {
     title: 'The server does not answer.',
     trying: 'Trying to reach it again…',
@@ -43,7 +43,6 @@ export const app = {
     kept: 'It is kept in this tab until you close it, and sent to this server only.',
     remember: 'Remember it on this device',
     action: 'Go on',
-    asking: 'Asking…',
     empty: 'Write the key first.',
     wrong: 'This key is not accepted.',
     expired: 'The key that was used here is not accepted any more.',

@@ -17,7 +17,6 @@ export const bench = {
   runs: 'Runs',
   none: { title: 'Nothing was measured yet', text: 'Start a run; its figures stay here.' },
   states: { queued: 'Waiting', running: 'Measuring', completed: 'Done', failed: 'Failed' },
-  of: (kinds: string) => `by ${kinds}`,
   compare: (name: string) => `Compare ${name}`,
   compareHint: 'Choose one to see its figures, or several to compare them.',
   cancel: 'Cancel',
@@ -51,6 +50,5 @@ export const bench = {
   ratio: (ratio: string) => `${ratio} ×`,
   better: 'better',
   worse: 'worse',
-  loaded: (text: string) => `loaded in ${text}`,
   skipped: (prompt: string, reason: string) => `${prompt} tokens were not measured: ${reason}`,
 } as const;

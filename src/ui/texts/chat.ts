@@ -35,7 +35,6 @@ export const chat = {
     save: 'Save',
     pin: 'Pin',
     unpin: 'Unpin',
-    isPinned: 'Pinned',
     exportMarkdown: 'Export as Markdown',
     exportJson: 'Export as JSON',
     exportAll: 'Export all chats',
@@ -118,7 +117,6 @@ export const chat = {
     unsaved: 'Not saved yet; trying again.',
     context: (used: string, whole: string) => `${used} of ${whole} tokens of context`,
     contextLabel: 'Context in use',
-    noModel: 'Choose a model first.',
   },
   message: {
     list: 'Messages',

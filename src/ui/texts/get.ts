@@ -27,7 +27,6 @@ export const get = {
   projector: 'With a projector: it can see pictures.',
   download: 'Download',
   downloadOf: (tag: string) => `Download ${tag}`,
-  here: 'Here',
   hereDetails: 'Details',
   onItsWay: 'On its way',
   gate: {

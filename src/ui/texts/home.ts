@@ -43,7 +43,6 @@ export const home = {
     context: (tokens: string) => `${tokens} context`,
     layers: (onGpu: number, total: number) =>
       onGpu === 0 ? 'on the processor' : `${onGpu} of ${total} layers on the GPU`,
-    speed: (speed: string) => speed,
     inFlight: (count: number) => `${count} at work`,
     queued: (count: number) => `${count} waiting`,
     leaves: (time: string) => `leaves in ${time}`,
@@ -93,7 +92,6 @@ export const home = {
     gpus: 'GPU',
     disk: (path: string) => `Disk at ${path}`,
     threads: (count: number) => `${count} ${count === 1 ? 'thread' : 'threads'}`,
-    total: (total: string) => `${total} in all`,
     free: (free: string, total: string) => `${free} free of ${total}`,
     shared: 'shares the main memory',
     driver: (version: string) => `driver ${version}`,
@@ -107,7 +105,6 @@ export const home = {
     when: 'When',
     tokens: 'Tokens',
     speed: 'Speed',
-    first: 'First byte',
     took: 'Took',
     inOut: (asked: string, answered: string) => `${asked} in, ${answered} out`,
     status: (status: number) => `failed (${status})`,

@@ -9,7 +9,6 @@ export const instances = {
   column: {
     model: 'Model',
     state: 'State',
-    since: 'Since',
     requests: 'Requests',
     memory: 'Memory',
     context: 'Context',

@@ -2,7 +2,6 @@
 export const models = {
   text: (count: number) => (count === 1 ? '1 model' : `${count} models`),
   search: 'Search models',
-  clear: 'Clear the search',
   get: 'Get models',
   rescan: 'Look again',
   kind: 'Kind',
@@ -73,8 +72,6 @@ export const models = {
   tabs: { plan: 'Memory plan', details: 'Details', settings: 'Settings' },
   tabsLabel: 'About this model',
   plan: {
-    title: 'What it takes',
-    text: 'Nothing is loaded by looking.',
     context: 'Context',
     contextText: (tokens: string) => `${tokens} tokens`,
     automatic: 'automatic',
@@ -115,7 +112,6 @@ export const models = {
     keepOnly: 'Keep as default',
     kept: 'Kept in the configuration.',
     keptRunning: 'Kept. It runs with its older settings until it is loaded again.',
-    reload: 'Load again',
     changed: 'These wishes are not kept yet.',
   },
   facts: {

@@ -7,8 +7,6 @@ export const parts = {
   copyFailed: 'The browser did not allow to copy. Select the text instead.',
   tryAgain: 'Try again',
   loading: 'Loading…',
-  more: 'More',
-  less: 'Less',
   increase: 'More',
   decrease: 'Less',
   dismiss: 'Dismiss',
@@ -29,6 +27,5 @@ export const times = {
   ago: (text: string) => `${text} ago`,
   in: (text: string) => `in ${text}`,
   perSecond: (text: string) => `${text}/s`,
-  tokens: (text: string) => `${text} tokens`,
   tokensPerSecond: (text: string) => `${text} tokens/s`,
 } as const;

@@ -68,7 +68,6 @@ export const settings = {
       `Saved in the file, but the environment or the command line has the last word: ${names}.`,
     save: 'Save',
     undo: 'Undo',
-    reset: 'Back to the default',
     resetOf: (name: string) => `${name} back to the default`,
     automatic: 'automatic',
     sources: {
@@ -95,7 +94,6 @@ export const settings = {
     save: 'Save',
     back: 'Go on editing',
     diff: 'What changes',
-    same: 'Nothing is changed.',
     saved: 'Saved.',
     affected: (models: string) => `Saved. These run with older settings until they are loaded again: ${models}.`,
     backup: (path: string) => `The text before is kept as ${path}.`,
@@ -106,7 +104,6 @@ export const settings = {
       mine: 'Write mine over it',
       edit: 'Go on editing',
     },
-    unsaved: 'There are changes that are not saved.',
   },
   server: {
     title: 'Server',
@@ -115,9 +112,6 @@ export const settings = {
     up: 'Running for',
     data: 'Data folder',
     addresses: 'Addresses',
-    key: 'Key needed',
-    yes: 'yes',
-    no: 'no, only programs of this machine can reach it',
     pid: 'Process',
     keeper: 'Kept running by',
     keepers: {
