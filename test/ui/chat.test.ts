@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { NO_SAMPLING } from '../../src/ui/pages/chat/chat.ts';
 import { processesWith, type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { openPage, type PageOptions, type WatchedPage } from '../fixtures/page.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
+import { writtenChat } from '../fixtures/written-chat.ts';
 
 const SCRIPTED = join(import.meta.dir, '../fixtures/scripted-engine.ts');
 const FAKE = join(import.meta.dir, '../fixtures/fake-engine.ts');
@@ -600,32 +600,14 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
 });
 
 test('two hundred messages are opened at their end, and stay where a reader scrolls to', async () => {
-  const at = 1_790_000_000_000;
-  const messages = Array.from({ length: 200 }, (_, index) => ({
-    id: `m${index}`,
-    parentId: index === 0 ? null : `m${index - 1}`,
-    role: index % 2 === 0 ? 'user' : 'assistant',
-    content: `Message ${index}\n\n${'Some words of it. '.repeat(40)}\n\n\`\`\`js\nconst x = ${index};\n\`\`\``,
-    reasoning: null,
-    attachments: [],
-    modelId: index % 2 === 0 ? null : 'scripted',
-    createdAt: at + index,
-    state: 'complete',
-    failure: null,
-    metrics: null,
-  }));
-  const settings = { modelId: 'scripted', systemPrompt: '', sampling: NO_SAMPLING };
-  const chat = {
+  const long = writtenChat({
     id: 'long',
     title: 'Long',
-    settings,
-    isPinned: false,
-    headId: 'm199',
-    createdAt: at,
-    updatedAt: at,
+    modelId: 'scripted',
     messageCount: 200,
-  };
-  await drover.json('/drover/chats/import', { chats: [{ chat, messages }] });
+    text: (index) => `Message ${index}\n\n${'Some words of it. '.repeat(40)}\n\n\`\`\`js\nconst x = ${index};\n\`\`\``,
+  });
+  await drover.json('/drover/chats/import', { chats: [long] });
   await open({ path: '/chat/long' });
   try {
     await page.getByText('Message 199').waitFor();

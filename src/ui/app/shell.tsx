@@ -8,13 +8,14 @@ import { EmptyState, Skeleton } from '../parts/states.tsx';
 import { texts } from '../texts/index.ts';
 import { Banner } from './banner.tsx';
 import { PageBoundary } from './boundary.tsx';
+import { useDrawer } from './drawer.ts';
 import { Navigation } from './navigation.tsx';
 import { ROUTES } from './routes.ts';
 
 const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
 
 export function Shell() {
-  const [isOpen, setOpen] = useState(false);
+  const { isOpen, setOpen } = useDrawer();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const [location] = useLocation();
   usePaletteKey(() => setPaletteOpen((is) => !is));
@@ -58,7 +59,7 @@ export function Shell() {
         <Navigation onPalette={openPalette} onGo={() => setOpen(false)} />
       </aside>
       {isOpen && <div className="side-veil" onClick={() => setOpen(false)} aria-hidden />}
-      <main id="content" ref={page} tabIndex={-1} className="content">
+      <main id="content" ref={page} tabIndex={-1} className="content" inert={isOpen}>
         <Banner />
         <PageBoundary key={place}>
           <Suspense fallback={<Skeleton lines={4} />}>
