@@ -3,6 +3,7 @@
 import type { Bus } from '../base/bus.ts';
 import { Fault, toFault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
+import { isFreePort } from '../base/port.ts';
 import type { ReadyEngine } from '../engine/process.ts';
 import { Instances, type InstancesOptions, type LoadDecision } from './instances.ts';
 import type { ModelRule } from './scheduler-model.ts';
@@ -27,6 +28,9 @@ export interface DispatchOptions {
   /** Told when a model's state may look different. */
   readonly onChanged: (modelId: string) => void;
 }
+
+/** Ports that are tried for one load. */
+const MOST_PORTS = 3;
 
 /** One place in a ready engine. */
 export interface Place {
@@ -86,13 +90,32 @@ export class Dispatch {
 
   async #start(modelId: string, launch: Launch): Promise<void> {
     try {
-      const { loadMs } = await this.instances.start(modelId, launch());
+      const { loadMs } = await this.#startOnFreePort(modelId, launch);
       this.tickets.started(modelId, { loadMs });
     } catch (thrown) {
       const fault = toFault(thrown, 'bad_gateway');
       // Whatever broke: what is told to be gone must not run on unseen.
       if (this.instances.get(modelId)?.state === 'ready') await this.#end(modelId);
       this.tickets.started(modelId, { fault });
+    }
+  }
+
+  /** Between our look at a port and the child's bind another program may take it: then another port is tried. */
+  async #startOnFreePort(modelId: string, launch: Launch): Promise<ReadyEngine> {
+    for (let attempt = 1; ; attempt += 1) {
+      const decision = launch();
+      const { portNumber } = decision.spec;
+      try {
+        return await this.instances.start(modelId, decision);
+      } catch (thrown) {
+        // One that was stopped meanwhile has not failed.
+        const isLost =
+          this.instances.get(modelId)?.state === 'failed' && portNumber !== null && !isFreePort(portNumber);
+        if (!isLost || attempt === MOST_PORTS) throw thrown;
+        this.#log.warn(`port ${portNumber} was taken by another program meanwhile; another one is tried`, {
+          model: modelId,
+        });
+      }
     }
   }
 

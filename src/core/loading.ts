@@ -150,7 +150,10 @@ export function customSpec(
   const wantsPort = custom.wantsPort(model.entry);
   const portNumber = wantsPort ? firstFreePort(settings.startPort, takenPorts) : 0;
   if (portNumber === null)
-    throw new Fault('unavailable', `No port is free from ${settings.startPort} on.`, { blame: 'machine' });
+    throw new Fault('unavailable', `No port is free from ${settings.startPort} on.`, {
+      hint: 'Set startPort lower.',
+      blame: 'machine',
+    });
   const command = custom.command(settings, model.id, model.entry, portNumber);
   return {
     name: model.id,

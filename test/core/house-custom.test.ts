@@ -94,6 +94,43 @@ describe('custom commands', () => {
     }
   });
 
+  test('a port that somebody takes while the command starts is given up for another, three times at most', async () => {
+    const holders: ReturnType<typeof createServer>[] = [];
+    let thefts = 1;
+    using thief = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      fetch: async (request) => {
+        const port = Number(new URL(request.url).pathname.slice(1));
+        if (thefts === 0) return new Response();
+        thefts -= 1;
+        // Who connects is left at once.
+        const holder = createServer((socket) => socket.destroy());
+        holders.push(holder);
+        await new Promise<void>((resolve) => holder.listen(port, '127.0.0.1', resolve));
+        return new Response();
+      },
+    });
+    const late = `  late:\n    cmd: \${program} \${PORT} ask-first=http://127.0.0.1:${thief.port}\n`;
+    await using house = await openHouse({ config: config('x').replace('18100', '18300') + late });
+    try {
+      expect((await echo(house, 'late')).pid).toBeGreaterThan(0);
+      const { portNumber } = house.instance('late') ?? {};
+      expect(portNumber).toBeGreaterThan(18_300);
+      const verdicts = house.events.flatMap((event) =>
+        event.type === 'instance.verdict' ? [event.verdict.outcome] : [],
+      );
+      expect(verdicts).toEqual(['failed', 'as_planned']);
+      await house.drover.stop('late');
+      thefts = 9;
+      const fault = await faultOf(house.ask('late'));
+      expect(fault.kind).toBe('bad_gateway');
+      expect(thefts).toBe(6);
+    } finally {
+      for (const holder of holders) holder.close();
+    }
+  });
+
   test('cmdStop ends what does not hear SIGTERM', async () => {
     const house = await openHouse();
     try {
