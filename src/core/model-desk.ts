@@ -63,7 +63,8 @@ type Shown =
   | ('architecture' | 'parameterCount' | 'blockCount' | 'embeddingLength' | 'feedForwardLength' | 'vocabularySize')
   | ('headCount' | 'headCountKv' | 'keyLength' | 'valueLength' | 'contextTokens' | 'slidingWindowTokens')
   | ('expertCount' | 'expertUsedCount' | 'isRecurrent' | 'isMla' | 'quantization' | 'isQuantizationDerived')
-  | ('weightBytes' | 'tensorCount' | 'chatTemplate' | 'canUseTools' | 'canReason' | 'canInfill' | 'name');
+  | ('weightBytes' | 'tensorCount' | 'chatTemplate' | 'canUseTools' | 'canReason' | 'canInfill' | 'name')
+  | ('provenance' | 'tensorMix');
 
 /** Of what the header says, what people ask for. */
 export type FactsView = Pick<ModelFacts, Shown> & {
@@ -75,7 +76,7 @@ const FACTS: readonly Shown[] = [
   ...(['vocabularySize', 'headCount', 'headCountKv', 'keyLength', 'valueLength', 'contextTokens'] as const),
   ...(['slidingWindowTokens', 'expertCount', 'expertUsedCount', 'isRecurrent', 'isMla', 'quantization'] as const),
   ...(['isQuantizationDerived', 'weightBytes', 'tensorCount', 'chatTemplate', 'canUseTools', 'canReason'] as const),
-  ...(['canInfill', 'name'] as const),
+  ...(['canInfill', 'name', 'provenance', 'tensorMix'] as const),
 ];
 
 const SETTINGS: readonly (keyof EntrySettings)[] = [

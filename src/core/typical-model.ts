@@ -1,6 +1,8 @@
 // A model of the size that most people run, for questions about a machine that has none yet: the shape of Llama 3.1 8B
 // in Q4_K_M, as its published header and file of 4.92 GB have it. It is never listed nor loaded.
+
 import type { LayerFacts, ModelFacts } from '../gguf/facts.ts';
+import { NO_PROVENANCE } from '../gguf/provenance.ts';
 
 const BLOCKS = 32;
 const WIDTH = 4096;
@@ -66,6 +68,8 @@ const FACTS: ModelFacts = {
   projector: null,
   split: null,
   sampling: {},
+  provenance: NO_PROVENANCE,
+  tensorMix: [],
 };
 
 export const TYPICAL_MODEL = { name: 'a typical 8B model in Q4_K_M', facts: FACTS } as const;

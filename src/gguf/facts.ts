@@ -5,7 +5,9 @@ import { cacheFactsOf, type LayerCache } from './attention.ts';
 import { deriveQuantization, fileTypeLabel } from './file-types.ts';
 import { Keys } from './keys.ts';
 import { canInfill, canReason, canUseTools, chatTemplateOf, kindOf, projectorOf } from './kind.ts';
+import { type Provenance, provenanceOf } from './provenance.ts';
 import type { GgufHeader, GgufTensor } from './reader.ts';
+import { mergeMix, mixOf, type TensorMix } from './tensor-mix.ts';
 
 /** What a file is good for. `vocabulary` is a file without weights; `unknown` a header that we can read but not place. */
 export type ModelKind =
@@ -109,6 +111,9 @@ export interface ModelFacts {
   readonly split: { readonly index: number; readonly count: number } | null;
   /** Recommended sampling from the header (`general.sampling.*`), as it stands there. */
   readonly sampling: Readonly<Record<string, number>>;
+  readonly provenance: Provenance;
+  /** By type, most bytes first; empty where no tensor table was read. */
+  readonly tensorMix: readonly TensorMix[];
 }
 
 export interface FileFacts {
@@ -195,6 +200,8 @@ export function factsOf(header: GgufHeader, file: FileFacts): ModelFacts {
     projector: kind === 'projector' ? projectorOf(keys) : null,
     split,
     sampling: samplingOf(keys),
+    provenance: provenanceOf(keys),
+    tensorMix: mixOf(header.tensors),
   };
 }
 
@@ -238,6 +245,7 @@ export function mergeShards(shards: readonly ModelFacts[]): ModelFacts {
     outputBytes: sum((shard) => shard.outputBytes),
     otherBytes: sum((shard) => shard.otherBytes),
     inputBytes: sum((shard) => shard.inputBytes),
+    tensorMix: mergeMix(ordered.map((shard) => shard.tensorMix)),
   };
 }
 

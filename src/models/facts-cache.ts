@@ -6,7 +6,7 @@ import type { Migration, Store } from '../base/store.ts';
 import type { LayerFacts, ModelFacts } from '../gguf/facts.ts';
 
 /** Raised whenever ModelFacts or the reading of headers changes: older rows are then read anew from their files. */
-export const FACTS_FORMAT = 2;
+export const FACTS_FORMAT = 3;
 
 export const FACTS_MIGRATION: Migration = {
   name: 'models/facts',

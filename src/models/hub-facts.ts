@@ -200,5 +200,6 @@ export function scaleFacts(facts: ModelFacts, fromBytes: number, toBytes: number
     otherBytes: scaled(facts.otherBytes),
     inputBytes: scaled(facts.inputBytes),
     split: null,
+    tensorMix: [],
   };
 }

@@ -14,7 +14,7 @@ test('a change of the facts’ shape raises their format', () => {
   const facts = readModelFacts(path);
   const shape = [...Object.keys(facts), ...Object.keys(facts.layers[0] ?? {}).map((name) => `layer.${name}`)].sort();
   expect({ format: FACTS_FORMAT, shape: Bun.hash(shape.join(' ')).toString(16) }).toEqual({
-    format: 2,
-    shape: '5a0c964bd506144b',
+    format: 3,
+    shape: '1f4d11149fbd5b30',
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
-import { u32 } from '../fixtures/gguf-writer.ts';
+import { text, u32 } from '../fixtures/gguf-writer.ts';
 import { openPage, type WatchedPage } from '../fixtures/page.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 
@@ -20,11 +20,18 @@ const CONFIG = [
   '',
 ].join('\n');
 
+const MADE = {
+  'general.author': text('A. Shepherd'),
+  'general.license': text('apache-2.0'),
+  'general.license.link': text('javascript:alert(1)'),
+  'general.repo_url': text('https://example.com/talker'),
+};
+
 let drover: RunningDrover;
 let watched: WatchedPage;
 beforeAll(async () => {
   const file = (name: string, bytes: Uint8Array | string): void => writeFileSync(join(models.path, name), bytes);
-  file('talker.gguf', tinyLlama({ name: 'Talker' }));
+  file('talker.gguf', tinyLlama({ name: 'Talker', metadata: MADE }));
   file('walker.gguf', tinyLlama({ name: 'Walker' }));
   file('rider.gguf', tinyLlama({ name: 'Rider' }));
   // Its tensors have another shape than its header says.
@@ -161,6 +168,14 @@ test('details are those of the file', async () => {
   await page.getByRole('tab', { name: 'Details' }).click();
   await page.getByText(join(models.path, 'talker.gguf')).waitFor();
   expect(await page.getByText('Architecture').count()).toBe(1);
+  await page.getByText('A. Shepherd', { exact: true }).waitFor();
+  await page.getByText('apache-2.0', { exact: true }).waitFor();
+  expect(await page.getByRole('link', { name: 'apache-2.0' }).count()).toBe(0);
+  const home = page.getByRole('link', { name: 'https://example.com/talker' });
+  expect(await home.getAttribute('rel')).toBe('noopener noreferrer');
+  await page.getByText('32.00', { exact: true }).waitFor();
+  await page.getByRole('figure', { name: 'Types of its tensors' }).getByText('F32').waitFor();
+  await watched.picture('models-details');
   expect(await watched.axe()).toEqual([]);
 });
 

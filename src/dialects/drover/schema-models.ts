@@ -96,6 +96,29 @@ const factsAnswer = () =>
     canReason: yes(),
     canInfill: yes(),
     sampling: Type.Record(Type.String(), Type.Number(), { description: 'What the header recommends.' }),
+    provenance: Type.Object(
+      {
+        author: orNull(text()),
+        organization: orNull(text()),
+        license: orNull(text('As SPDX has it, mostly.')),
+        licenseName: orNull(text('Where SPDX has no word for it.')),
+        licenseUrl: orNull(text()),
+        quantizedBy: orNull(text()),
+        url: orNull(text('Where the model is at home.')),
+        description: orNull(text()),
+        baseModels: list(Type.Object({ name: text(), organization: orNull(text()), url: orNull(text()) })),
+      },
+      { description: 'As whoever wrote the file says.' },
+    ),
+    tensorMix: list(
+      Type.Object({
+        typeName: text(),
+        tensorCount: whole(),
+        elementCount: number('Weights.'),
+        bytes: number('Without padding.'),
+      }),
+      { description: 'By type, most bytes first.' },
+    ),
   });
 
 export const detailsAnswer = () =>
