@@ -106,7 +106,13 @@ export const hitsAnswer = () =>
         likes: whole(),
         updatedAt: orNull(epochMs()),
         gate: oneOf(['open', 'auto', 'manual']),
+        parameterCount: orNull(whole('Weights, as the hub counted them.')),
+        contextTokens: orNull(whole('What it was trained for, as the hub read it.')),
+        architecture: orNull(text('As its header has it: `qwen3`.')),
+        pipeline: orNull(text('What it is for, in the hub’s word: `text-generation`, `image-text-to-text`.')),
+        licence: orNull(text('As it is tagged at the hub: `apache-2.0`.')),
       }),
+      { description: 'What the hub does not say is null.' },
     ),
   });
 
