@@ -47,10 +47,18 @@ export const SEARCH: Operation = {
   errors: REMOTE_ERRORS,
 };
 
+export const DESTINATIONS: Operation = {
+  summary: 'Where a download may go, and the room there',
+  description:
+    'POST /drover/downloads takes one of these as `folder`, or a folder within; what lies outside the models folders is refused.',
+  answer: answer.destinationsAnswer,
+};
+
 export const DOWNLOADS: Operation = { summary: 'All downloads, oldest first', answer: answer.downloadsAnswer };
 
 export const PULL: Operation = {
   summary: 'Download a model: of a repository alone the quantization that suits this machine',
+  description: 'It goes into the folder for downloads, or into another one of GET /drover/destinations.',
   body: { schema: PullBody },
   answer: answer.downloadAnswer,
   errors: [...REMOTE_ERRORS, 409, 507],

@@ -20,6 +20,9 @@ export function deskRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   app
     .get('/drover/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
     .get('/drover/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
+    .get('/drover/destinations', async () => ({ destinations: await desks.folders.rooms() }), {
+      detail: described(op.DESTINATIONS),
+    })
     .get('/drover/downloads', () => ({ downloads: downloads.list() }), { detail: described(op.DOWNLOADS) })
     .post('/drover/downloads', ({ request }) => pull(desks, request), { parse: 'none', detail: described(op.PULL) })
     .post('/drover/downloads/:id/pause', ({ request }) => act(request, downloads.pause), {
