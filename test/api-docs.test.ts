@@ -132,7 +132,12 @@ async function startTestHub(): Promise<FakeHub> {
           { path: 'two.gguf', content: endless },
         ],
       },
-      { id: GEMMA, files: [{ path: 'gemma-3-1b-it-Q4_K_M.gguf', content: tinyLlama({ name: 'Gemma' }) }] },
+      {
+        id: GEMMA,
+        tags: ['gguf', 'license:gemma'],
+        gguf: { total: 999_885_952, architecture: 'gemma3', context_length: 32_768 },
+        files: [{ path: 'gemma-3-1b-it-Q4_K_M.gguf', content: tinyLlama({ name: 'Gemma' }) }],
+      },
     ],
     // Which an example of ours makes the general one.
     tokens: { hf_exampleexampleexampleexample: [] },

@@ -51,7 +51,7 @@ export const PERMISSIONS: readonly Permission[] = [
   // What there is and what runs.
   ...rows('model_read', 'GET', ['/v1/models', '/v1/models/*', '/info', '/running', '/docs/json']),
   ...rows('model_read', 'GET', ['/drover/models', '/drover/models/*', '/drover/fit', '/drover/details']),
-  ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts', '/drover/downloads']),
+  ...rows('model_read', 'GET', ['/drover/instances', '/drover/verdicts', '/drover/downloads', '/drover/destinations']),
   ...rows('model_read', 'GET', ['/api/models']),
   ...rows('model_read', 'GET', ['/drover/offer', '/drover/search', '/drover/recommended']),
   ...rows('model_read', 'GET', ['/api/models/downloads', '/api/models/downloads/:id']),

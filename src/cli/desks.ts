@@ -127,6 +127,7 @@ export function makeDesks(options: DesksOptions): Desks {
     progress,
     settingsFolders,
     downloadFolder,
+    freeBytes: async (path) => (await thisSystem.diskSpace(path))?.freeBytes ?? null,
     startedAt: drover.status().startedAt,
   });
   const hubToken = new HubToken(paths.hubToken, options.environment.HF_TOKEN?.trim() || null);

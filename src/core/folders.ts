@@ -8,6 +8,7 @@ import { expandHome } from '../base/file.ts';
 import type { FolderBook, TrackedFolder } from '../models/folder-book.ts';
 import type { LibraryFolder } from '../models/folders.ts';
 import type { Library, LibraryModel } from '../models/library.ts';
+import { type DestinationRoom, type DownloadDestination, type ReadFreeBytes, roomsOf } from './destinations.ts';
 import type { Drover } from './drover.ts';
 import type { EntryWishes } from './model-entries.ts';
 import type { FolderFinding, Regenerated, Regeneration } from './regeneration.ts';
@@ -36,14 +37,6 @@ export interface AddedFolders {
   readonly errors: readonly string[];
 }
 
-export interface DownloadDestination {
-  readonly path: string;
-  readonly isDefault: boolean;
-  readonly modelCount: number;
-  /** Epoch milliseconds; null before the first scan. */
-  readonly scannedAt: number | null;
-}
-
 export interface FoldersOptions {
   readonly book: FolderBook;
   readonly library: Pick<Library, 'survey' | 'summary'>;
@@ -55,6 +48,7 @@ export interface FoldersOptions {
   readonly settingsFolders: () => readonly string[];
   /** Where downloads go unless told otherwise, absolute. */
   readonly downloadFolder: () => string;
+  readonly freeBytes: ReadFreeBytes;
   readonly startedAt: number;
 }
 
@@ -163,14 +157,25 @@ export class Folders {
     return this.#options.regeneration.run([{ path: folder, origin: 'folder', isRecursive: true }], wishes, false);
   }
 
-  /** Where a download may go: the default first. */
+  /** Where a download may go, and nowhere else: the default first. */
   destinations(): readonly DownloadDestination[] {
     const home = this.#options.downloadFolder();
     const others = this.list().filter((folder) => folder.isEnabled && folder.path !== home);
     return [
-      { path: home, isDefault: true, ...this.#found(home) },
-      ...others.map(({ path, modelCount, scannedAt }) => ({ path, isDefault: false, modelCount, scannedAt })),
+      { path: home, isDefault: true, isRecursive: true, ...this.#found(home) },
+      ...others.map(({ path, isRecursive, modelCount, scannedAt }) => ({
+        path,
+        isDefault: false,
+        isRecursive,
+        modelCount,
+        scannedAt,
+      })),
     ];
+  }
+
+  /** Those of them that are there, with the room on their disks. */
+  rooms(): Promise<readonly DestinationRoom[]> {
+    return roomsOf(this.destinations(), this.#options.freeBytes);
   }
 
   /** What the last scan of the library says of a folder. */

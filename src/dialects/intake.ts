@@ -121,6 +121,15 @@ export function countIn(query: URLSearchParams, name: string, fallback: number, 
   });
 }
 
+/** One of some words. Throws `bad_request`. */
+export function wordIn<W extends string>(query: URLSearchParams, name: string, words: readonly W[], fallback: W): W {
+  const text = query.get(name);
+  if (text === null || text === '') return fallback;
+  const word = words.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  throw new Fault('bad_request', `"${name}" must be one of ${words.join(', ')}.`, { details: { field: name } });
+}
+
 /** The path of a request, as it was sent. */
 export function pathOf(request: Request): string {
   const { url } = request;

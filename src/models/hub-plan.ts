@@ -6,6 +6,10 @@ import { parseFileName } from './names.ts';
 
 export type Gate = 'open' | 'auto' | 'manual';
 
+/** As the hub's `gated` has it. */
+export const gateOf = (gated: unknown): Gate =>
+  gated === 'auto' || gated === 'manual' ? gated : gated === true ? 'auto' : 'open';
+
 export interface HubListing {
   /** `owner/name` as the hub writes it now; repositories get renamed. */
   readonly repository: string;

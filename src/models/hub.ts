@@ -3,7 +3,7 @@
 import { Fault } from '../base/fault.ts';
 import { type HubAccess, hubFetch, inspectFile, type RemoteFile } from './hub-door.ts';
 import { type RemoteFacts, readRemoteFacts } from './hub-facts.ts';
-import { type DownloadPlan, type Gate, type HubListing, planOf, planOfAddress } from './hub-plan.ts';
+import { type DownloadPlan, gateOf, type HubListing, planOf, planOfAddress } from './hub-plan.ts';
 import { chooseQuant, type HubFile, quantsOf } from './hub-quants.ts';
 import {
   type HubReference,
@@ -12,10 +12,12 @@ import {
   parseRepository,
   parseRepositoryPath,
 } from './hub-reference.ts';
+import { type HubHit, type SearchWishes, searchHub } from './hub-search.ts';
 
 export type { RemoteFile } from './hub-door.ts';
 export type { RemoteFacts } from './hub-facts.ts';
 export { type DownloadPlan, type Gate, type HubListing, type PlannedFile, planOf } from './hub-plan.ts';
+export type { HubHit, SearchOrder } from './hub-search.ts';
 
 export interface HubOptions {
   /** `HF_ENDPOINT`; https://huggingface.co unless told. A path is kept. */
@@ -33,20 +35,7 @@ export interface HubCall {
   readonly token?: string | null | undefined;
 }
 
-export interface HubHit {
-  readonly repository: string;
-  readonly downloads: number;
-  readonly likes: number;
-  /** Epoch ms; null where unknown. */
-  readonly updatedAt: number | null;
-  readonly gate: Gate;
-}
-
-export interface SearchOptions extends HubCall {
-  /** 20 unless told, 100 at most. */
-  readonly limit?: number | undefined;
-  readonly sort?: 'downloads' | 'likes' | 'lastModified' | 'trendingScore' | undefined;
-}
+export interface SearchOptions extends HubCall, SearchWishes {}
 
 export interface PlanOptions extends HubCall {
   /** Takes the projector along where the repository has one; true unless told. */
@@ -68,7 +57,6 @@ export interface Hub {
 }
 
 const FILES_MAX = 50_000;
-const SEARCH_MAX = 100;
 
 export function openHub(options: HubOptions): Hub {
   const endpoint = parseEndpoint(options.endpoint);
@@ -84,7 +72,7 @@ export function openHub(options: HubOptions): Hub {
     endpoint,
     parse: (text) => parseReference(text, endpoint),
     list: (repository, call = {}) => listRepository(repository, call.revision ?? null, accessFor(call)),
-    search: (query, call = {}) => searchHub(query, call, accessFor(call)),
+    search: (query, call = {}) => guard(endpoint, () => searchHub(query, call, accessFor(call))),
     inspect: (address, call = {}) => inspectFile(address, accessFor(call)),
     readFacts: (addresses, call = {}) => readRemoteFacts(addresses, accessFor(call)),
     plan: async (text, call = {}) => {
@@ -131,34 +119,6 @@ async function listRepository(repository: string, revision: string | null, acces
   });
 }
 
-async function searchHub(query: string, options: SearchOptions, access: HubAccess): Promise<readonly HubHit[]> {
-  const limit = Math.max(1, Math.min(options.limit ?? 20, SEARCH_MAX));
-  const { listModels } = await import('@huggingface/hub');
-  return guard(access.endpoint, async () => {
-    const hits: HubHit[] = [];
-    const found = listModels({
-      search: { query: query.trim().slice(0, 200), tags: ['gguf'] },
-      sort: options.sort ?? 'downloads',
-      limit,
-      hubUrl: access.endpoint,
-      fetch: hubFetch(access, null),
-    });
-    for await (const model of found) {
-      const repository = typeof model.name === 'string' ? parseRepository(model.name) : null;
-      if (repository === null) continue;
-      const updatedAt = model.updatedAt.getTime();
-      hits.push({
-        repository,
-        downloads: countOf(model.downloads),
-        likes: countOf(model.likes),
-        updatedAt: Number.isFinite(updatedAt) ? updatedAt : null,
-        gate: gateOf(model.gated),
-      });
-    }
-    return hits;
-  });
-}
-
 /** The library believes what it is sent; what it trips over is the server's doing. */
 async function guard<T>(endpoint: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -184,7 +144,3 @@ function fileOf(entry: unknown): HubFile | null {
   const sha256 = typeof oid === 'string' && /^[0-9a-f]{64}$/i.test(oid) ? oid.toLowerCase() : null;
   return { path, sizeBytes, sha256 };
 }
-
-const gateOf = (gated: unknown): Gate =>
-  gated === 'auto' || gated === 'manual' ? gated : gated === true ? 'auto' : 'open';
-const countOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);

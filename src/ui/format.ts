@@ -82,7 +82,7 @@ export function relative(at: number | null | undefined, now: number): string {
   if (at === null || at === undefined) return texts.parts.never;
   const away = Math.abs(now - at);
   if (away < 5000) return texts.times.now;
-  const text = duration(away < 60_000 ? away : Math.floor(away / 60_000) * 60_000).replace(/ (?:min|h) .*$/, (rest) =>
+  const text = duration(away < 60_000 ? away : Math.floor(away / 60_000) * 60_000).replace(/ (?:min|h|d) .*$/, (rest) =>
     // The larger unit alone is enough here.
     rest.slice(0, rest.indexOf(' ', 1)),
   );

@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test';
 import type { Static, TSchema } from '@sinclair/typebox';
 import type { RemovedModel } from '../../src/core/configuration.ts';
+import type { DestinationRoom } from '../../src/core/destinations.ts';
 import type { RepositoryOffer } from '../../src/core/download-desk.ts';
 import type { DroverStatus, FitReport, ModelView, UsageTotals } from '../../src/core/drover.ts';
 import type { Regenerated } from '../../src/core/regeneration.ts';
@@ -41,6 +42,7 @@ test('the schemas say what the types say', () => {
     true satisfies Says<typeof desks.offerAnswer, RepositoryOffer>,
     true satisfies Says<typeof desks.downloadAnswer, DownloadJob>,
     true satisfies Says<typeof desks.hitsAnswer, { models: readonly HubHit[] }>,
+    true satisfies Says<typeof desks.destinationsAnswer, { destinations: readonly DestinationRoom[] }>,
     true satisfies Says<typeof desks.removedModelAnswer, RemovedModel>,
     true satisfies Says<typeof desks.generatedAnswer, Regenerated>,
     true satisfies Says<typeof bench.measuredAnswer, Measured>,

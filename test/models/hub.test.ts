@@ -185,32 +185,6 @@ describe('listing', () => {
   });
 });
 
-describe('search', () => {
-  test('models with GGUF only, most downloads first, with what a page shows', async () => {
-    await using server = await startHub({
-      repositories: [
-        plain,
-        { ...plain, id: 'other/Tiny-Chat-GGUF', downloads: 5000, gate: 'manual', lastModified: 'never' },
-        { ...plain, id: 'other/Tiny-weights', tags: ['safetensors'] },
-        { ...plain, id: 'other/Large-GGUF' },
-      ],
-    });
-    const hits = await openFor(server).search('tiny', { limit: 5 });
-    expect(hits).toEqual([
-      { repository: 'other/Tiny-Chat-GGUF', downloads: 5000, likes: 7, updatedAt: null, gate: 'manual' },
-      {
-        repository: 'tiny/Tiny-GGUF',
-        downloads: 1200,
-        likes: 7,
-        updatedAt: Date.parse('2026-01-02T03:04:05.000Z'),
-        gate: 'open',
-      },
-    ]);
-    expect(await openFor(server).search('tiny', { limit: 1 })).toHaveLength(1);
-    expect(server.requests[0]?.path).toContain('filter=gguf');
-  });
-});
-
 describe('one file', () => {
   const resolve = (server: FakeHub, path: string): string => server.resolve(plain.id, path);
 

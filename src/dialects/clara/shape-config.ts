@@ -1,7 +1,8 @@
 // The configuration, its folders and its making in ClaraCore's words. Pure.
 import type { CommandChanges, ConfigSummary } from '../../core/config-file.ts';
 import type { AppendedModel, ConfigView, ConfigWrite, RemovedModel } from '../../core/configuration.ts';
-import type { AddedFolders, DownloadDestination, FolderScan, FolderView } from '../../core/folders.ts';
+import type { DownloadDestination } from '../../core/destinations.ts';
+import type { AddedFolders, FolderScan, FolderView } from '../../core/folders.ts';
 import type { EntryWishes, MadeEntry } from '../../core/model-entries.ts';
 import type { FolderFinding, Regenerated } from '../../core/regeneration.ts';
 import type { SetupState } from '../../core/setup-progress.ts';

@@ -1,8 +1,10 @@
 // Our own routes about downloads, repositories and the making of a configuration, for people. Only words and schemas.
 import { Type } from '@sinclair/typebox';
+import { SEARCH_ORDERS } from '../../models/hub-search.ts';
 import { type Operation, type Parameter, streamedText } from '../described.ts';
 import * as answer from './schema-desks.ts';
 import { GenerateBody, PullBody } from './schema-desks.ts';
+import { oneOf } from './schema-words.ts';
 
 const REMOTE_ERRORS = [400, 401, 403, 404, 429, 502, 503];
 const id = (example: string): Parameter => ({ name: 'id', in: 'path', description: 'Of the download.', example });
@@ -24,8 +26,16 @@ export const OFFER: Operation = {
 
 export const SEARCH: Operation = {
   summary: 'Search Hugging Face for models in GGUF',
+  description: 'Each with what the hub says of it: size, context, architecture, purpose, licence.',
   parameters: [
-    { name: 'query', in: 'query', description: 'Words.', example: 'qwen' },
+    { name: 'query', in: 'query', description: 'Words.', example: 'gemma' },
+    {
+      name: 'sort',
+      in: 'query',
+      description: 'What comes first: the most of it, or the newest; `downloads` unless told.',
+      schema: oneOf(SEARCH_ORDERS),
+      example: 'likes',
+    },
     {
       name: 'limit',
       in: 'query',
@@ -37,10 +47,18 @@ export const SEARCH: Operation = {
   errors: REMOTE_ERRORS,
 };
 
+export const DESTINATIONS: Operation = {
+  summary: 'Where a download may go, and the room there',
+  description:
+    'POST /drover/downloads takes one of these as `folder`, or a folder within; what lies outside the models folders is refused.',
+  answer: answer.destinationsAnswer,
+};
+
 export const DOWNLOADS: Operation = { summary: 'All downloads, oldest first', answer: answer.downloadsAnswer };
 
 export const PULL: Operation = {
   summary: 'Download a model: of a repository alone the quantization that suits this machine',
+  description: 'It goes into the folder for downloads, or into another one of GET /drover/destinations.',
   body: { schema: PullBody },
   answer: answer.downloadAnswer,
   errors: [...REMOTE_ERRORS, 409, 507],

@@ -6,7 +6,8 @@ import { frameStream, NDJSON_HEADERS } from '../../base/frames.ts';
 import type { Desks } from '../../core/desks.ts';
 import type { Drover } from '../../core/drover.ts';
 import type { EntryWishes } from '../../core/model-entries.ts';
-import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf } from '../intake.ts';
+import { SEARCH_ORDERS } from '../../models/hub-search.ts';
+import { bodyOf, countIn, isTrue, pathOf, queryOf, readFields, restOf, wordIn } from '../intake.ts';
 import { generateFeed } from './feeds.ts';
 import { described } from './operations.ts';
 import * as op from './operations-desks.ts';
@@ -19,6 +20,9 @@ export function deskRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   app
     .get('/drover/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
     .get('/drover/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
+    .get('/drover/destinations', async () => ({ destinations: await desks.folders.rooms() }), {
+      detail: described(op.DESTINATIONS),
+    })
     .get('/drover/downloads', () => ({ downloads: downloads.list() }), { detail: described(op.DOWNLOADS) })
     .post('/drover/downloads', ({ request }) => pull(desks, request), { parse: 'none', detail: described(op.PULL) })
     .post('/drover/downloads/:id/pause', ({ request }) => act(request, downloads.pause), {
@@ -56,7 +60,8 @@ async function offer({ downloads }: Desks, request: Request): Promise<unknown> {
 async function search({ downloads }: Desks, request: Request): Promise<unknown> {
   const query = queryOf(request);
   const limit = countIn(query, 'limit', 20, 1, 100);
-  return { models: await downloads.search(query.get('query') ?? '', { limit, signal: request.signal }) };
+  const order = wordIn(query, 'sort', SEARCH_ORDERS, 'downloads');
+  return { models: await downloads.search(query.get('query') ?? '', { limit, order, signal: request.signal }) };
 }
 
 async function pull({ downloads }: Desks, request: Request): Promise<unknown> {

@@ -13,7 +13,12 @@ export const PullBody = Type.Object(
       description: '`owner/name`, `owner/name:QUANT` or the address of a file.',
     }),
     modelId: Type.Optional(Type.String({ maxLength: 256, description: 'The name to give it.' })),
-    folder: Type.Optional(Type.String({ maxLength: 4096, description: 'One of the models folders.' })),
+    folder: Type.Optional(
+      Type.String({
+        maxLength: 4096,
+        description: 'Absolute: one of GET /drover/destinations, or a folder within; the default one unless told.',
+      }),
+    ),
     token: Type.Optional(Type.String({ maxLength: 512, description: 'For this download alone; never stored.' })),
   },
   { ...open, examples: [{ reference: '{{downloadUrl}}' }] },
@@ -106,7 +111,25 @@ export const hitsAnswer = () =>
         likes: whole(),
         updatedAt: orNull(epochMs()),
         gate: oneOf(['open', 'auto', 'manual']),
+        parameterCount: orNull(whole('Weights, as the hub counted them.')),
+        contextTokens: orNull(whole('What it was trained for, as the hub read it.')),
+        architecture: orNull(text('As its header has it: `qwen3`.')),
+        pipeline: orNull(text('What it is for, in the hub’s word: `text-generation`, `image-text-to-text`.')),
+        licence: orNull(text('As it is tagged at the hub: `apache-2.0`.')),
       }),
+      { description: 'What the hub does not say is null.' },
+    ),
+  });
+
+export const destinationsAnswer = () =>
+  Type.Object({
+    destinations: list(
+      Type.Object({
+        path: text('Absolute, on the machine of the server.'),
+        isDefault: yes('Downloads go there unless they are told otherwise.'),
+        freeBytes: orNull(number('Of its disk; what other downloads will take is not taken off.')),
+      }),
+      { description: 'The default first. Those that are there, and whose models are found.' },
     ),
   });
 

@@ -18,9 +18,9 @@ const note = (job: Download): void =>
     known.some(({ id }) => id === job.id) ? known.map((other) => (other.id === job.id ? job : other)) : [job, ...known],
   );
 
-/** `owner/name`, `owner/name:QUANT` or an address. */
-export async function startDownload(reference: string): Promise<Download> {
-  const job = await post<Download>('/drover/downloads', { reference });
+/** `owner/name`, `owner/name:QUANT` or an address; `folder` null: where the server puts downloads. */
+export async function startDownload(reference: string, folder: string | null = null): Promise<Download> {
+  const job = await post<Download>('/drover/downloads', { reference, ...(folder === null ? {} : { folder }) });
   note(job);
   return job;
 }

@@ -14,9 +14,9 @@ const STALE: { readonly [Type in ServerEvent['type']]?: readonly string[] } = {
   'instance.pinned': ['status', 'instances'],
   'instance.verdict': ['verdicts', 'instances', 'models'],
   'request.finished': ['usage', 'instances'],
-  'library.changed': ['models', 'status', 'folders', 'fit', 'facts', 'setup', 'doctor'],
+  'library.changed': ['models', 'status', 'folders', 'destinations', 'fit', 'facts', 'setup', 'doctor'],
   'config.changed': ['models', 'status', 'config', 'settings', 'fit', 'entry'],
-  'folders.changed': ['folders'],
+  'folders.changed': ['folders', 'destinations'],
   'engine.changed': ['status', 'engine', 'hardware', 'doctor', 'fit', 'setup', 'recommended'],
   'test.ended': ['bench'],
 };
@@ -76,7 +76,7 @@ function take(event: ServerEvent): void {
         ? known.map((other) => (other.id === job.id ? job : other))
         : [job, ...known];
     });
-    if (job.finishedAt !== null) makeStale(['downloads', 'models']);
+    if (job.finishedAt !== null) makeStale(['downloads', 'models', 'destinations']);
   }
   makeStale(STALE[event.type] ?? []);
 }

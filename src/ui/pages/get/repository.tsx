@@ -1,6 +1,6 @@
 // One repository: its quantizations, what each would do on this machine, and which to take.
 import { ArrowLeft, Download as DownloadIcon, ExternalLink } from 'lucide-react';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { Link } from 'wouter';
 import type { Download, Model, Offer } from '../../api/answers.ts';
 import { useDownloads, useModels } from '../../api/queries.ts';
@@ -14,16 +14,26 @@ import { Notice } from '../../parts/notice.tsx';
 import { ErrorState, Loaded, Skeleton } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
 import { texts } from '../../texts/index.ts';
+import type { Destination } from './destination.ts';
+import { DestinationChoice } from './destination-choice.tsx';
+import { folderOf, type Place, shortOf } from './places.ts';
 import { useOffer } from './queries.ts';
 
 const words = texts.get;
 type Quant = Offer['quants'][number];
 
-export function Repository({ repository }: { readonly repository: string }) {
+interface RepositoryProps {
+  readonly repository: string;
+  /** Where the search was left. */
+  readonly back: string;
+  readonly destination: Destination;
+}
+
+export function Repository({ repository, back, destination }: RepositoryProps) {
   const query = useOffer(repository);
   return (
     <div className="column">
-      <Link href="/get" className="get-back">
+      <Link href={back} className="get-back">
         <ArrowLeft size={15} aria-hidden />
         {words.back}
       </Link>
@@ -42,14 +52,14 @@ export function Repository({ repository }: { readonly repository: string }) {
         }
       >
         <Loaded query={query} skeleton={<Skeleton height={340} />}>
-          {(offer) => <Quants offer={offer} />}
+          {(offer) => <Quants offer={offer} destination={destination} />}
         </Loaded>
       </Card>
     </div>
   );
 }
 
-function Quants({ offer }: { readonly offer: Offer }) {
+function Quants({ offer, destination }: { readonly offer: Offer; readonly destination: Destination }) {
   const [failure, setFailure] = useState<unknown>(null);
   const { data: downloads = [] } = useDownloads();
   const { data: models = [] } = useModels();
@@ -70,6 +80,7 @@ function Quants({ offer }: { readonly offer: Offer }) {
       )}
       <p>{offer.reason}</p>
       {offer.hasProjector && <p className="dim">{words.projector}</p>}
+      <DestinationChoice {...destination} />
       {failure !== null && <ErrorState error={failure} />}
       <Table label={words.quants} head={[column.quant, column.size, column.fit, column.actions]}>
         {offer.quants.map((quant) => (
@@ -80,6 +91,7 @@ function Quants({ offer }: { readonly offer: Offer }) {
             isRecommended={offer.recommended === quant.tag}
             job={jobOf(downloads, offer.repository, quant)}
             models={models}
+            place={destination.chosen}
             onFailure={setFailure}
           />
         ))}
@@ -100,11 +112,14 @@ interface QuantRowProps {
   readonly isRecommended: boolean;
   readonly job: Download | null;
   readonly models: readonly Model[];
+  /** Where it would go; null: not known. */
+  readonly place: Place | null;
   readonly onFailure: (thrown: unknown) => void;
 }
 
-function QuantRow({ quant, repository, isRecommended, job, models, onFailure }: QuantRowProps) {
+function QuantRow({ quant, repository, isRecommended, job, models, place, onFailure }: QuantRowProps) {
   const [isBusy, setBusy] = useState(false);
+  const noteId = useId();
   const { tag, fit, totalBytes, fileCount, contextTokens, gpuLayers, layerCount } = quant;
   const alias = `${repository}:${tag}`.toLowerCase();
   const here = models.find(({ aliases }) => aliases.some((name) => name.toLowerCase() === alias));
@@ -113,13 +128,14 @@ function QuantRow({ quant, repository, isRecommended, job, models, onFailure }: 
     setBusy(true);
     onFailure(null);
     try {
-      await startDownload(`${repository}:${tag}`);
+      await startDownload(`${repository}:${tag}`, folderOf(place));
     } catch (thrown) {
       onFailure(thrown);
     } finally {
       setBusy(false);
     }
   };
+  const freeBytes = shortOf(totalBytes, place);
   const details = [
     gpuLayers > 0 ? words.layers(gpuLayers, layerCount) : null,
     contextTokens === null ? null : words.context(context(contextTokens)),
@@ -154,17 +170,25 @@ function QuantRow({ quant, repository, isRecommended, job, models, onFailure }: 
             {words.onItsWay}
           </Badge>
         ) : (
-          <Button
-            isSmall
-            tone={isRecommended ? 'primary' : 'plain'}
-            isBusy={isBusy}
-            disabled={!quant.isComplete}
-            icon={<DownloadIcon size={14} aria-hidden />}
-            aria-label={words.downloadOf(tag)}
-            onClick={() => void download()}
-          >
-            {words.download}
-          </Button>
+          <span className="row">
+            <Button
+              isSmall
+              tone={isRecommended ? 'primary' : 'plain'}
+              isBusy={isBusy}
+              disabled={!quant.isComplete}
+              icon={<DownloadIcon size={14} aria-hidden />}
+              aria-label={words.downloadOf(tag)}
+              {...(freeBytes !== null ? { 'aria-describedby': noteId } : {})}
+              onClick={() => void download()}
+            >
+              {words.download}
+            </Button>
+            {freeBytes !== null && (
+              <span id={noteId} className="small get-warning">
+                {words.destination.tooLarge(size(freeBytes))}
+              </span>
+            )}
+          </span>
         )}
       </td>
     </tr>
