@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser } from '../fixtures/chromium.ts';
-import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
+import { startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 import { type Figure, median, percentile } from './measure.ts';
 
@@ -25,39 +25,6 @@ const LOOK = `(() => {
   };
 })()`;
 
-/** For a second: milliseconds between frames, while an answer streams in. */
-const FRAMES = `new Promise((resolve) => {
-  const gaps = [];
-  const begun = performance.now();
-  let last = begun;
-  const step = (now) => {
-    gaps.push(now - last);
-    last = now;
-    if (now - begun < 1000) requestAnimationFrame(step);
-    else resolve(gaps);
-  };
-  requestAnimationFrame(step);
-})`;
-
-interface Streamed {
-  readonly gaps: readonly number[];
-  readonly tokensPerSecond: number;
-}
-
-/** An answer of a tiny model, which comes as quick as the engine can, and how the page keeps moving meanwhile. */
-async function streamed(drover: RunningDrover): Promise<Streamed> {
-  await using browser = await openBrowser({ origin: drover.url });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
-  await page.goto(`${drover.url}/ui/chat?model=talker-f32`);
-  await page.getByRole('textbox', { name: 'Your message' }).fill('Go on');
-  await page.getByRole('textbox', { name: 'Your message' }).press('Enter');
-  await page.getByRole('button', { name: 'Stop' }).waitFor();
-  const gaps = (await page.evaluate(FRAMES)) as number[];
-  await page.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached', timeout: 60_000 });
-  const { models } = await drover.json<{ models: { lastTokensPerSecond: number }[] }>('/drover/usage');
-  return { gaps, tokensPerSecond: models[0]?.lastTokensPerSecond ?? Number.NaN };
-}
-
 /** When the page's heading was there: the page, not its first paint. */
 const NOTE_HEADING = `new MutationObserver((_, observer) => {
   if (document.querySelector('h1') === null) return;
@@ -68,7 +35,7 @@ const NOTE_HEADING = `new MutationObserver((_, observer) => {
 export async function benchPage(): Promise<readonly Figure[]> {
   using models = temporaryFolder('page-bench');
   writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
-  await using drover = await startDrover({ modelsFolders: [models.path], oneThread: ['talker-f32'] });
+  await using drover = await startDrover({ modelsFolders: [models.path] });
   await drover.waitForLine(/engine ready/);
   const load = async (place: string): Promise<Loaded> => {
     // A browser of its own each time: nothing is cached, not even code.
@@ -87,8 +54,6 @@ export async function benchPage(): Promise<readonly Figure[]> {
   for (let round = 0; round < LOADS; round += 1) homes.push(await load(''));
   const weights: { readonly place: string; readonly kilobytes: number }[] = [];
   for (const place of PLACES) weights.push({ place, kilobytes: (await load(place)).scriptBytes / 1024 });
-  await drover.json('/drover/models/load', { model: 'talker-f32' });
-  const stream = await streamed(drover);
   const heaviest = [...weights].sort((left, right) => right.kilobytes - left.kilobytes)[0];
   const each = weights
     .map(({ place, kilobytes }) => `${place === '' ? 'home' : place} ${kilobytes.toFixed(0)}`)
@@ -103,13 +68,6 @@ export async function benchPage(): Promise<readonly Figure[]> {
         homes.map(({ paintMs }) => paintMs),
         0.9,
       ).toFixed(0)} ms; usable after ${median(homes.map(({ usableMs }) => usableMs)).toFixed(0)} ms`,
-    },
-    {
-      name: 'page: longest time between two frames in a second of a streaming answer',
-      value: Math.max(...stream.gaps),
-      unit: 'ms',
-      target: 100,
-      note: `${stream.tokensPerSecond.toFixed(0)} tokens/s; median ${median(stream.gaps).toFixed(0)} ms, p95 ${percentile(stream.gaps, 0.95).toFixed(0)} ms`,
     },
     {
       name: 'page: scripts of the heaviest page, compressed',
