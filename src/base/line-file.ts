@@ -116,7 +116,10 @@ export class LineFile {
   }
 }
 
-function* linesBackwards(path: string): Generator<{ readonly line: string; readonly bytes: number }, void, void> {
+/** The lines of a file, the last one first, read as far as it is asked; none where there is no file. */
+export function* linesBackwards(
+  path: string,
+): Generator<{ readonly line: string; readonly bytes: number }, void, void> {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');

@@ -4,6 +4,15 @@ import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LogLine, LogSink } from './log.ts';
 
+/** So many files that were turned over stay. */
+const KEPT = 3;
+
+/** The file and those that were turned over, newest first. */
+export const logFilesOf = (path: string): readonly string[] => [
+  path,
+  ...Array.from({ length: KEPT }, (_, index) => `${path}.${index + 1}`),
+];
+
 export interface LogFileOptions {
   readonly maxBytes?: number;
   /** How many turned-over files stay: `drover.log.1`, `drover.log.2`, … */
@@ -18,7 +27,7 @@ export interface LogFile {
 
 export function openLogFile(path: string, options: LogFileOptions = {}): LogFile {
   const maxBytes = options.maxBytes ?? 8 * 1024 * 1024;
-  const keep = options.keep ?? 3;
+  const keep = options.keep ?? KEPT;
   let waiting: string[] = [];
   let writing: Promise<void> | null = null;
 

@@ -101,7 +101,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
   const take = (): DataLock | Promise<DataLock> =>
     predecessor === null ? DataLock.take(paths) : DataLock.takeOver(paths);
   const lock = options.holdsLock ? await take() : null;
-  const logFile = options.holdsLock ? openLogFile(join(paths.logs, 'drover.log')) : null;
+  const logFile = options.holdsLock ? openLogFile(paths.logFile) : null;
   const log = new Log({
     level: call.config.settings.logLevel,
     sinks: [options.sink, logFile?.sink ?? null].filter((sink) => sink !== null),

@@ -10,6 +10,7 @@ import type { UserBook } from '../access/users.ts';
 import type { Bus } from '../base/bus.ts';
 import { expandHome } from '../base/file.ts';
 import type { Log } from '../base/log.ts';
+import { logFilesOf } from '../base/log-file.ts';
 import type { Store } from '../base/store.ts';
 import type { Environment, Paths } from '../config/paths.ts';
 import { defaultSettings, type Settings } from '../config/schema.ts';
@@ -28,6 +29,7 @@ import { GeneratedEntries } from '../core/generated-entries.ts';
 import { HomeDesk } from '../core/home-desk.ts';
 import type { House } from '../core/house.ts';
 import { InstanceDesk } from '../core/instance-desk.ts';
+import { LogHistory } from '../core/log-history.ts';
 import { MachineDesk } from '../core/machine-desk.ts';
 import type { ModelBook } from '../core/model-book.ts';
 import { ModelDesk } from '../core/model-desk.ts';
@@ -138,7 +140,7 @@ export function makeDesks(options: DesksOptions): Desks {
     book: options.modelBook,
     configuration,
     log,
-    logsFolder: paths.logs,
+    logFiles: logFilesOf(paths.logFile),
     choice,
     engines: options.engines,
     engineTargets: () => drover.engineTargets(),
@@ -181,7 +183,7 @@ export function makeDesks(options: DesksOptions): Desks {
     ...makeReports(options),
     ...makeBenchDesks(options),
     ...makeWelcome(options, { advisor, downloads }),
-    instances: makeInstances(options, configuration),
+    ...makeInstances(options, configuration),
     machine: makeMachine(options),
     effective,
     preferences: new SettingsDesk({
@@ -232,9 +234,9 @@ function makeReports({ drover, bus, settings, paths }: DesksOptions): Pick<Desks
   return { performance, system };
 }
 
-function makeInstances(options: DesksOptions, configuration: Configuration): InstanceDesk {
-  const { drover, modelBook: book, settings } = options;
-  return new InstanceDesk({
+function makeInstances(options: DesksOptions, configuration: Configuration): Pick<Desks, 'instances' | 'logHistory'> {
+  const { drover, modelBook: book, settings, paths } = options;
+  const instances = new InstanceDesk({
     drover,
     book,
     wanted: new WantedBook(options.store),
@@ -243,9 +245,15 @@ function makeInstances(options: DesksOptions, configuration: Configuration): Ins
     configured: () => options.configured().models,
     engines: () => drover.engineTargets(),
     rates: new ProcessRates(),
-    logFolder: join(options.paths.logs, 'instances'),
+    logFolder: join(paths.logs, 'instances'),
     log: options.log.as('instances'),
   });
+  const logHistory = new LogHistory({
+    files: logFilesOf(paths.logFile),
+    modelIds: () => drover.models().map(({ id }) => id),
+    engineLines: instances.logBackwards,
+  });
+  return { instances, logHistory };
 }
 
 const makeMachine = ({ drover, paths }: DesksOptions): MachineDesk =>

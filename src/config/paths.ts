@@ -18,6 +18,7 @@ export interface Paths {
   readonly cache: string;
   readonly children: string;
   readonly logs: string;
+  readonly logFile: string;
   /** What users' tokens are signed with; readable by its owner only. */
   readonly tokenSecret: string;
   /** Chat sessions that were saved as files. */
@@ -52,6 +53,7 @@ export function pathsIn(data: string, configFile: string | null = null): Paths {
     cache: join(data, 'cache'),
     children: join(data, 'children'),
     logs: join(data, 'logs'),
+    logFile: join(data, 'logs', 'drover.log'),
     tokenSecret: join(data, 'token-secret'),
     sessions: join(data, 'sessions'),
     hubToken: join(data, 'hf-token'),

@@ -17,6 +17,7 @@ import type { FirstVisit } from './first-visit.ts';
 import type { Folders } from './folders.ts';
 import type { HomeDesk } from './home-desk.ts';
 import type { InstanceDesk } from './instance-desk.ts';
+import type { LogHistory } from './log-history.ts';
 import type { MachineDesk } from './machine-desk.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MachineSamples } from './machine-samples.ts';
@@ -56,6 +57,7 @@ export interface Desks {
   /** What the machine is; read once. */
   readonly machineFacts: () => Promise<MachineFacts>;
   readonly instances: InstanceDesk;
+  readonly logHistory: LogHistory;
   readonly machine: MachineDesk;
   readonly effective: EffectiveSettings;
   readonly preferences: SettingsDesk;

@@ -1,5 +1,4 @@
 // The desk for an API that knows one active model and prompts: what it needs beside the models at work, put together.
-import { join } from 'node:path';
 import type { Bus } from '../base/bus.ts';
 import type { Log, LogLine } from '../base/log.ts';
 import type { Settings } from '../config/schema.ts';
@@ -22,7 +21,8 @@ export interface HomeDeskOptions extends FindingsOptions, Omit<CacheClearingOpti
   readonly book: ModelBook;
   readonly configuration: Configuration;
   readonly log: Log;
-  readonly logsFolder: string;
+  /** Newest first. */
+  readonly logFiles: readonly string[];
   /** Who is noted down as the owner of files that are registered here. */
   readonly owner: string;
   /** As they are now. */
@@ -67,15 +67,11 @@ export class HomeDesk {
   }
 
   logLines(search: LogSearch, signal: AbortSignal): AsyncGenerator<LogLine | null, void, void> {
-    const { log, bus, logsFolder } = this.#options;
-    const files = LOG_FILES.map((name) => join(logsFolder, name));
-    return searchLog({ log, bus, files }, search, signal);
+    const { log, bus, logFiles } = this.#options;
+    return searchLog({ log, bus, files: logFiles }, search, signal);
   }
 
   clearCaches(isReloading: boolean): Promise<ClearedCaches> {
     return clearCaches(this.#options, isReloading);
   }
 }
-
-/** Newest first: those that the log has turned over have numbers. */
-const LOG_FILES = ['', '.1', '.2', '.3'].map((suffix) => `drover.log${suffix}`);

@@ -136,6 +136,9 @@ export class InstanceDesk {
   }
 
   /** Oldest first. */
+  /** What its engine has said, newest first, whether there is such an instance or not. */
+  logBackwards = (name: string): Generator<LogEntry, void, void> => this.#logs.backwards(name);
+
   logs(name: string, query: LogQuery): Promise<readonly LogEntry[]> {
     return this.#logs.recent(this.get(name).name, query);
   }

@@ -60,6 +60,14 @@ export class InstanceLogs {
     return last(file, query, 0);
   }
 
+  /** Newest first, as far as it is asked; what has not come as far as the file is left out. */
+  *backwards(modelId: string): Generator<LogEntry, void, void> {
+    for (const line of this.#file(modelId).backwards(LOOK_BYTES)) {
+      const entry = entryOf(line);
+      if (entry !== null) yield entry;
+    }
+  }
+
   /** The same, then what comes, until the reader leaves, the model does, or the server stops. */
   async *follow(modelId: string, query: LogQuery, signal: AbortSignal): AsyncGenerator<LogEntry, void, void> {
     const file = this.#file(modelId);

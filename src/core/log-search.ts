@@ -1,7 +1,7 @@
 // The log looked through: lines of a level or worse, of a time, the latest of them; from memory, and what is older than that
 // from the files. It must never hold a reader up who has left, nor fail for a line that is broken.
-import { readFile } from 'node:fs/promises';
 import type { Bus } from '../base/bus.ts';
+import { linesBackwards } from '../base/line-file.ts';
 import { LOG_LEVELS, type Log, type LogLevel, type LogLine } from '../base/log.ts';
 import type { DroverEvent } from './vocabulary.ts';
 
@@ -32,7 +32,7 @@ export async function* searchLog(
 ): AsyncGenerator<LogLine | null, void, void> {
   const after = options.bus.lastSequence;
   const accepts = accepting(search);
-  for (const line of await found(options, search, accepts)) yield line;
+  for (const line of found(options, search, accepts)) yield line;
   if (!search.isFollowed) return;
   yield null;
   for await (const { event } of options.bus.stream({ signal, after })) {
@@ -50,40 +50,40 @@ function accepting({ level, fromMs, untilMs }: LogSearch): (line: LogLine) => bo
     (untilMs === null || line.at <= untilMs);
 }
 
-async function found(
+function found(
   { log, files }: LogSearchOptions,
   { limit, fromMs }: LogSearch,
   accepts: (line: LogLine) => boolean,
-): Promise<readonly LogLine[]> {
+): readonly LogLine[] {
   if (limit === 0) return [];
   const kept = log.recent();
-  let lines = kept.filter(accepts).slice(-limit);
+  const lines = kept.filter(accepts).slice(-limit);
   const [oldest] = kept;
-  let beforeMs = oldest?.at ?? Number.POSITIVE_INFINITY;
-  for (const path of files) {
-    if (lines.length >= limit || (fromMs !== null && beforeMs <= fromMs)) break;
-    const text = await readFile(path, 'utf8').catch(() => '');
-    const older: LogLine[] = [];
-    const before = beforeMs;
-    for (const line of linesBackwards(text)) {
-      beforeMs = Math.min(beforeMs, line.at);
-      if (line.at >= before) continue;
-      if (accepts(line)) older.push(line);
-      if (older.length + lines.length >= limit || (fromMs !== null && line.at < fromMs)) break;
+  const isEnough = lines.length >= limit || (fromMs !== null && oldest !== undefined && oldest.at < fromMs);
+  if (isEnough) return lines;
+  // Files end with what is in memory, and several lines may have one time.
+  let toSkip = kept.filter(({ at }) => at === oldest?.at).length;
+  const older: LogLine[] = [];
+  for (const line of fileLines(files)) {
+    if (oldest !== undefined && line.at > oldest.at) continue;
+    if (line.at === oldest?.at && toSkip > 0) {
+      toSkip -= 1;
+      continue;
     }
-    lines = [...older.reverse(), ...lines];
+    if (fromMs !== null && line.at < fromMs) break;
+    if (accepts(line)) older.push(line);
+    if (older.length + lines.length >= limit) break;
   }
-  return lines;
+  return [...older.reverse(), ...lines];
 }
 
-/** A file's lines, the last one first. */
-function* linesBackwards(text: string): Generator<LogLine, void, void> {
-  let end = text.length;
-  while (end > 0) {
-    const start = text.lastIndexOf('\n', end - 1) + 1;
-    const line = parsed(text.slice(start, end));
-    if (line !== null) yield line;
-    end = start - 1;
+/** What the files of the log hold, newest first, the last line first. */
+export function* fileLines(files: readonly string[]): Generator<LogLine, void, void> {
+  for (const path of files) {
+    for (const { line } of linesBackwards(path)) {
+      const read = parsed(line);
+      if (read !== null) yield read;
+    }
   }
 }
 

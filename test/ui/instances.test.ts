@@ -1,7 +1,7 @@
 // The page "Instances & logs" in a real browser, against the compiled executable and the real engine: live while models
 // load and stop, the log filtered, followed, paused, and quick with thousands of lines.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { u32 } from '../fixtures/gguf-writer.ts';
@@ -12,6 +12,8 @@ import { tinyLlama } from '../fixtures/tiny-models.ts';
 const models = temporaryFolder('instances-page-models');
 const data = temporaryFolder('instances-page-data');
 const TALKATIVE = join(import.meta.dir, '..', 'fixtures', 'talkative-server.ts');
+/** What servers before this one have said. */
+const OLD_LINES = 2500;
 let drover: RunningDrover;
 let watched: WatchedPage;
 beforeAll(async () => {
@@ -25,6 +27,17 @@ beforeAll(async () => {
     join(data.path, 'config.yaml'),
     `models:\n  talker-f32: { threads: 1 }\n  chatterbox: { cmd: ${cmd} }\n`,
   );
+  mkdirSync(join(data.path, 'logs'));
+  const before = Array.from({ length: OLD_LINES }, (_, index) =>
+    JSON.stringify({
+      at: 1_700_000_000_000 + Math.floor(index / 3),
+      level: 'info',
+      source: 'old',
+      message: `old line ${index}`,
+      fields: {},
+    }),
+  );
+  writeFileSync(join(data.path, 'logs', 'drover.log'), `${before.join('\n')}\n`);
   drover = await startDrover({ modelsFolders: [models.path], dataFolder: data.path });
   await drover.waitForLine(/engine ready/);
   watched = await openPage(drover, { path: '/instances', width: 1440 });
@@ -109,6 +122,40 @@ test('the log is searched by a key, and filtered by level', async () => {
   await holds("[...document.querySelectorAll('.log-line')].every((line) => line.matches('.log-error'))");
   await page.getByRole('combobox', { name: 'From level' }).click();
   await page.getByRole('option', { name: 'All' }).click();
+});
+
+test('older lines come from the files, page by page, and what is looked at stays where it is', async () => {
+  const { page } = watched;
+  await watched.visit('/instances');
+  await lines().waitFor();
+  expect(await page.getByText('old line', { exact: false }).count()).toBe(0);
+  const older = page.getByRole('button', { name: 'Older lines' });
+  await lines().evaluate((node) => node.scrollTo(0, 0));
+  await older.click();
+  await lines()
+    .getByText(`old line ${OLD_LINES - 1}`, { exact: true })
+    .waitFor();
+  const top = (text: string): Promise<number | undefined> =>
+    page
+      .getByText(text, { exact: true })
+      .boundingBox()
+      .then((box) => box?.y);
+  await lines().evaluate((node) => node.scrollTo(0, 0));
+  const first = (await lines().locator('[data-index="0"] .log-text').textContent()) ?? '';
+  const was = (await top(first)) ?? Number.NaN;
+  await older.press('Enter');
+  await lines().locator('[data-index]:not([data-index="0"])').getByText(first, { exact: true }).waitFor();
+  expect(Math.abs(((await top(first)) ?? Number.NaN) - was)).toBeLessThan(60);
+  await lines().evaluate((node) => node.scrollTo(0, 0));
+  await older.click();
+  await page.getByText('This is where the log begins.').waitFor();
+  await lines().evaluate((node) => node.scrollTo(0, 0));
+  await lines().getByText('old line 0', { exact: true }).waitFor();
+  expect(await page.evaluate("document.querySelectorAll('.log-line').length")).toBeLessThan(200);
+  await page.getByRole('searchbox').fill('old line 1234');
+  await page.getByText(/^1 of /).waitFor();
+  await watched.picture('instances-older');
+  await watched.visit('/instances');
 });
 
 test('thousands of lines come, of which few are elements, and the end is followed until one looks back', async () => {

@@ -4,6 +4,7 @@ import { toFault } from '../../base/fault.ts';
 import type { LogLine } from '../../base/log.ts';
 import type { BenchProgress } from '../../core/bench.ts';
 import type { Drover } from '../../core/drover.ts';
+import { engineSource, speaksFor } from '../../core/log-history.ts';
 import type { MachineFigures, MachineSamples } from '../../core/machine-samples.ts';
 import type { Regenerated } from '../../core/regeneration.ts';
 import type { Measured } from '../../core/test-sessions.ts';
@@ -113,12 +114,6 @@ export interface LogQuery {
   readonly isFollowed: boolean;
 }
 
-/** The model's own id picks the lines that it and its engine wrote. */
-const speaksFor =
-  (model: string | null) =>
-  (line: LogLine): boolean =>
-    model === null || line.source === model || line.source.endsWith(`:${model}`) || line.fields.model === model;
-
 export async function* logFeed(drover: Drover, query: LogQuery, signal: AbortSignal): AsyncGenerator<string> {
   const accepts = speaksFor(query.model);
   const after = drover.bus.lastSequence;
@@ -145,7 +140,7 @@ function lineOf(told: Told<DroverEvent>): LogLine | null {
   const { event } = told;
   if (event.type === 'log') return event.line;
   if (event.type !== 'engine.output') return null;
-  return { at: told.at, level: 'info', source: `engine:${event.modelId}`, message: event.line, fields: {} };
+  return { at: told.at, level: 'info', source: engineSource(event.modelId), message: event.line, fields: {} };
 }
 
 /** Stages as they come, then the instance or the error: exactly one of them, last. */

@@ -54,6 +54,29 @@ export const DESTINATIONS: Operation = {
   answer: answer.destinationsAnswer,
 };
 
+export const LOG_HISTORY: Operation = {
+  summary: 'Older lines of the log and of the engines’, from their files',
+  description:
+    'The next page is what came before the oldest line’s time. What was said just now may not have come as far as the files: see GET /drover/logs.',
+  parameters: [
+    {
+      name: 'before',
+      in: 'query',
+      description: 'Epoch milliseconds, not included; absent: the latest.',
+      schema: Type.Integer({ minimum: 0 }),
+    },
+    {
+      name: 'limit',
+      in: 'query',
+      description: 'So many of the latest, and what else has the same time as the oldest of them.',
+      schema: Type.Integer({ minimum: 1, maximum: 5000, default: 1000 }),
+    },
+    { name: 'model', in: 'query', description: 'Only what this model and its engine said.' },
+  ],
+  answer: answer.logHistoryAnswer,
+  errors: [400, 404],
+};
+
 export const DOWNLOADS: Operation = { summary: 'All downloads, oldest first', answer: answer.downloadsAnswer };
 
 export const PULL: Operation = {

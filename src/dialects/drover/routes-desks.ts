@@ -20,6 +20,9 @@ export function deskRoutes(app: AnyElysia, drover: Drover, desks: Desks): void {
   app
     .get('/drover/offer', ({ request }) => offer(desks, request), { detail: described(op.OFFER) })
     .get('/drover/search', ({ request }) => search(desks, request), { detail: described(op.SEARCH) })
+    .get('/drover/logs/history', ({ request }) => logHistory(drover, desks, request), {
+      detail: described(op.LOG_HISTORY),
+    })
     .get('/drover/destinations', async () => ({ destinations: await desks.folders.rooms() }), {
       detail: described(op.DESTINATIONS),
     })
@@ -62,6 +65,15 @@ async function search({ downloads }: Desks, request: Request): Promise<unknown> 
   const limit = countIn(query, 'limit', 20, 1, 100);
   const order = wordIn(query, 'sort', SEARCH_ORDERS, 'downloads');
   return { models: await downloads.search(query.get('query') ?? '', { limit, order, signal: request.signal }) };
+}
+
+async function logHistory(drover: Drover, { logHistory: history }: Desks, request: Request): Promise<unknown> {
+  const query = queryOf(request);
+  const beforeMs = countIn(query, 'before', 8.64e15, 0, 8.64e15);
+  const limit = countIn(query, 'limit', 1000, 1, 5000);
+  const name = query.get('model');
+  const modelId = name === null || name === '' ? null : drover.model(name).id;
+  return history.page({ beforeMs, limit, modelId }, request.signal);
 }
 
 async function pull({ downloads }: Desks, request: Request): Promise<unknown> {

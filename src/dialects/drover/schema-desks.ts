@@ -121,6 +121,21 @@ export const hitsAnswer = () =>
     ),
   });
 
+export const logHistoryAnswer = () =>
+  Type.Object({
+    lines: list(
+      Type.Object({
+        at: epochMs(),
+        level: oneOf(['debug', 'info', 'warn', 'error']),
+        source: text('`engine:` and a model, where its engine said it.'),
+        message: text(),
+        fields: Type.Record(Type.String(), Type.Unknown()),
+      }),
+      { description: 'Oldest first.' },
+    ),
+    isMore: yes('There are older ones.'),
+  });
+
 export const destinationsAnswer = () =>
   Type.Object({
     destinations: list(

@@ -20,6 +20,7 @@ export type Fit = Answer<typeof answers.fitAnswer>;
 export type UsageReport = Answer<typeof answers.usageAnswer>;
 export type Download = Answer<typeof desks.downloadAnswer>;
 export type Downloads = Answer<typeof desks.downloadsAnswer>;
+export type LogHistory = Answer<typeof desks.logHistoryAnswer>;
 export type Destinations = Answer<typeof desks.destinationsAnswer>;
 export type Offer = Answer<typeof desks.offerAnswer>;
 export type Hits = Answer<typeof desks.hitsAnswer>;

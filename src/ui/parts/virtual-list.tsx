@@ -1,6 +1,6 @@
 // A long list of which only what is seen is there: thousands of lines scroll like ten.
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 
 interface VirtualListProps {
   readonly label: string;
@@ -13,13 +13,25 @@ interface VirtualListProps {
   readonly isFollowing?: boolean;
   readonly onFollowingChange?: (isFollowing: boolean) => void;
   readonly className?: string;
+  /** Above the first row, scrolled with them. */
+  readonly head?: ReactNode;
 }
 
 /** As near to the end as counts as being there. */
 const END_PX = 24;
 
 export function VirtualList(props: VirtualListProps) {
-  const { label, count, estimatedHeight, keyOf, row, isFollowing = false, onFollowingChange, className = '' } = props;
+  const {
+    label,
+    count,
+    estimatedHeight,
+    keyOf,
+    row,
+    isFollowing = false,
+    onFollowingChange,
+    className = '',
+    head = null,
+  } = props;
   const frame = useRef<HTMLElement>(null);
   const virtual = useVirtualizer({
     count,
@@ -29,6 +41,20 @@ export function VirtualList(props: VirtualListProps) {
     overscan: 12,
   });
   const total = virtual.getTotalSize();
+  const firstKey = count === 0 ? null : keyOf(0);
+  const first = useRef(firstKey);
+  // Rows that come before the first one must not push away what is looked at.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another first row is what it is about.
+  useLayoutEffect(() => {
+    const former = first.current;
+    first.current = firstKey;
+    if (former === null || former === firstKey || isFollowing || frame.current === null) return;
+    for (let index = 1; index < count; index += 1) {
+      if (keyOf(index) !== former) continue;
+      frame.current.scrollTop += virtual.measurementsCache[index]?.start ?? index * estimatedHeight;
+      return;
+    }
+  }, [firstKey]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: its height is what may have to be followed.
   useEffect(() => {
     if (isFollowing && frame.current !== null) frame.current.scrollTop = frame.current.scrollHeight;
@@ -41,6 +67,7 @@ export function VirtualList(props: VirtualListProps) {
   };
   return (
     <section ref={frame} className={`virtual ${className}`} onScroll={scrolled} tabIndex={0} aria-label={label}>
+      {head}
       <div className="virtual-whole" style={{ height: total }}>
         {virtual.getVirtualItems().map((item) => (
           <div

@@ -52,8 +52,9 @@ export const instances = {
     download: 'Download',
     clear: 'Clear the view',
     count: (shown: string, all: string) => (shown === all ? `${all} lines` : `${shown} of ${all} lines`),
-    dropped: (count: string) =>
-      `${count} older lines were left behind to keep the page quick; they are in the download.`,
+    dropped: (count: string) => `${count} older lines were left behind to keep the page quick.`,
+    older: 'Older lines',
+    oldest: 'This is where the log begins.',
     none: 'No lines yet.',
     noneFound: 'No line is like that.',
     lost: 'The log stream was cut; reading it again…',

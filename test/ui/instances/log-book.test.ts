@@ -49,3 +49,42 @@ test('a filter knows level and text, whatever the case', () => {
     '1970-01-01T00:00:00.000Z info engine:m Engine READY\n1970-01-01T00:00:00.000Z warn scheduler oh',
   );
 });
+
+test('older lines are put in by their time, and what is here already is not here twice', () => {
+  const book = new LogBook();
+  const say = (at: number, source: string, message: string) => ({
+    at,
+    level: 'info' as const,
+    source,
+    message,
+    fields: {},
+  });
+  expect(book.olderBefore()).toBeNull();
+  // The engine talks much: what is held of it begins later. Files keep no empty lines.
+  book.add([
+    say(10, 'drover', 'c'),
+    say(20, 'drover', 'd'),
+    say(30, 'engine:a', '2b'),
+    say(30, 'engine:a', ' '),
+    say(40, 'engine:a', '3'),
+  ]);
+  expect(book.olderBefore()).toBe(31);
+  book.addOlder([
+    say(10, 'drover', 'b'),
+    say(10, 'drover', 'c'),
+    say(15, 'engine:a', '1'),
+    say(20, 'drover', 'd'),
+    say(30, 'engine:a', '2a'),
+    say(30, 'engine:a', '2b'),
+  ]);
+  expect(book.lines.map(({ message }) => message)).toEqual(['b', 'c', '1', 'd', '2a', '2b', ' ', '3']);
+  expect(new Set(book.lines.map(({ key }) => key)).size).toBe(8);
+  expect(book.olderBefore()).toBe(10);
+  book.addOlder([say(9, 'drover', 'a')]);
+  expect(book.lines[0]?.message).toBe('a');
+  expect(book.olderBefore()).toBe(9);
+  book.addOlder([]);
+  expect(book.olderBefore()).toBe(9);
+  book.clear();
+  expect(book.olderBefore()).toBeNull();
+});

@@ -47,6 +47,8 @@ export class LogBook {
   #lines: HeldLine[] = [];
   #count = 0;
   #droppedCount = 0;
+  /** Everything from then on is held; null: what is held is what the server had at hand. */
+  #wholeSince: number | null = null;
 
   get lines(): readonly HeldLine[] {
     return this.#lines;
@@ -58,19 +60,58 @@ export class LogBook {
   }
 
   add(lines: readonly LogLine[]): void {
-    const added = lines.map((line): HeldLine => {
-      this.#count += 1;
-      return { ...line, key: this.#count, text: textOf(line) };
-    });
-    const all = [...this.#lines, ...added];
+    const all = [...this.#lines, ...lines.map((line) => this.#held(line))];
     const excess = all.length > MOST_LINES ? all.length - MOST_LINES + STEP : 0;
     this.#droppedCount += Math.min(excess, all.length);
+    if (excess > 0) this.#wholeSince = null;
     this.#lines = excess === 0 ? all : all.slice(excess);
+  }
+
+  /** Lines before then, in epoch milliseconds, are to be asked for; null: the latest that there are. */
+  olderBefore(): number | null {
+    if (this.#wholeSince !== null) return this.#wholeSince;
+    // Who spoke much goes back less far than who spoke little; of that time there may be more.
+    const oldest = [...this.#oldest().values()].map(({ at }) => at);
+    return oldest.length === 0 ? null : Math.max(...oldest) + 1;
+  }
+
+  /** A page of older lines, oldest first, which may hold lines that are here already. */
+  addOlder(page: readonly LogLine[]): void {
+    const known = this.#oldest();
+    const fresh: HeldLine[] = [];
+    for (const line of [...page].reverse()) {
+      const oldest = known.get(line.source);
+      if (oldest !== undefined && line.at > oldest.at) continue;
+      if (oldest !== undefined && line.at === oldest.at && oldest.count > 0) oldest.count -= 1;
+      else fresh.push(this.#held(line));
+    }
+    const [first] = page;
+    if (first !== undefined) this.#wholeSince = first.at;
+    // What stood first at one time stays first.
+    this.#lines = [...fresh.reverse(), ...this.#lines].sort((left, right) => left.at - right.at);
+    this.#droppedCount = Math.max(0, this.#droppedCount - fresh.length);
   }
 
   clear(): void {
     this.#lines = [];
     this.#droppedCount = 0;
+    this.#wholeSince = null;
+  }
+
+  #held(line: LogLine): HeldLine {
+    this.#count += 1;
+    return { ...line, key: this.#count, text: textOf(line) };
+  }
+
+  /** Of each source the time of its oldest line, and how many it has of that time; files keep no empty ones. */
+  #oldest(): Map<string, { at: number; count: number }> {
+    const oldest = new Map<string, { at: number; count: number }>();
+    for (const { at, source, message } of this.#lines) {
+      const found = oldest.get(source);
+      if (found === undefined) oldest.set(source, { at, count: message.trim() === '' ? 0 : 1 });
+      else if (found.at === at && message.trim() !== '') found.count += 1;
+    }
+    return oldest;
   }
 }
 

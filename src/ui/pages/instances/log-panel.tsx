@@ -1,5 +1,5 @@
 // The log: live, of one model or all, filtered, followed to its end until the reader looks back.
-import { ArrowDownToLine, Pause, Play, Trash2, WrapText } from 'lucide-react';
+import { ArrowDownToLine, ArrowUpToLine, Pause, Play, Trash2, WrapText } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { isApiError } from '../../api/client.ts';
 import { count } from '../../format.ts';
@@ -12,7 +12,7 @@ import { EmptyState, ErrorState } from '../../parts/states.tsx';
 import { VirtualList } from '../../parts/virtual-list.tsx';
 import { texts } from '../../texts/index.ts';
 import { type HeldLine, isShown, type LogLine, plainText } from './log-book.ts';
-import { useLog } from './log-stream.ts';
+import { type Older, useLog } from './log-stream.ts';
 
 const { logs: words } = texts.instances;
 const EVERYTHING = '*';
@@ -37,6 +37,16 @@ export function LogPanel({ models, model, onModel }: LogPanelProps) {
   const shown = useMemo(
     () => view.book.lines.filter((line) => isShown(line, { level, query: wanted })),
     [view.version, level, wanted],
+  );
+  const olderLines = (
+    <OlderLines
+      older={view.older}
+      onAsk={() => {
+        // Whoever looks back does not want to be at the end.
+        setFollowing(false);
+        view.older.ask();
+      }}
+    />
   );
   const field = useRef<HTMLDivElement>(null);
   useSlashKey(() => field.current?.querySelector<HTMLInputElement>('input[type=search]')?.focus());
@@ -102,10 +112,12 @@ export function LogPanel({ models, model, onModel }: LogPanelProps) {
         <ErrorState error={view.error} />
       ) : shown.length === 0 ? (
         <div className="log-lines">
+          {olderLines}
           <EmptyState title={total === 0 ? words.none : words.noneFound} />
         </div>
       ) : (
         <VirtualList
+          head={olderLines}
           label={words.lines}
           className={isWrapped ? 'log-lines log-wrapped' : 'log-lines'}
           count={shown.length}
@@ -132,6 +144,22 @@ export function LogPanel({ models, model, onModel }: LogPanelProps) {
         </div>
       )}
     </Card>
+  );
+}
+
+/** Above the first line. */
+function OlderLines({ older: { state, error }, onAsk }: { readonly older: Older; readonly onAsk: () => void }) {
+  return (
+    <div className="log-older">
+      {error !== null && <ErrorState error={error} />}
+      {state === 'all' ? (
+        <span className="dim small">{words.oldest}</span>
+      ) : (
+        <Button isSmall isBusy={state === 'asking'} icon={<ArrowUpToLine size={14} aria-hidden />} onClick={onAsk}>
+          {words.older}
+        </Button>
+      )}
+    </div>
   );
 }
 

@@ -1,10 +1,19 @@
 // The log as it is written, held for the view: gathered per frame, read again when the stream is cut, left when nobody looks.
 import { useEffect, useRef, useState } from 'react';
-import { lines } from '../../api/client.ts';
+import type { LogHistory } from '../../api/answers.ts';
+import { get, lines } from '../../api/client.ts';
 import { LogBook, type LogLine } from './log-book.ts';
 
 const HISTORY = 5000;
 const AGAIN_MS = 1500;
+/** Older lines come so many at a time. */
+const PAGE = 1000;
+
+export interface Older {
+  readonly state: 'ready' | 'asking' | 'all';
+  readonly error: unknown;
+  readonly ask: () => void;
+}
 
 export interface LogView {
   readonly book: LogBook;
@@ -14,6 +23,7 @@ export interface LogView {
   readonly error: unknown;
   /** Lines that came while it was paused. */
   readonly waitingCount: number;
+  readonly older: Older;
   readonly clear: () => void;
 }
 
@@ -27,6 +37,9 @@ export function useLog(model: string | null, isPaused: boolean): LogView {
   const paused = useRef(isPaused);
   const flush = useRef(() => undefined as undefined);
   paused.current = isPaused;
+  const older = useOlder(book, model, () => setVersion((before) => before + 1));
+  const forgetOlder = useRef(older.reset);
+  forgetOlder.current = older.reset;
   useEffect(() => {
     const left = new AbortController();
     const { signal } = left;
@@ -61,6 +74,7 @@ export function useLog(model: string | null, isPaused: boolean): LogView {
     const run = async (): Promise<void> => {
       while (!signal.aborted) {
         book.clear();
+        forgetOlder.current();
         waiting.current = [];
         setVersion((before) => before + 1);
         try {
@@ -84,8 +98,48 @@ export function useLog(model: string | null, isPaused: boolean): LogView {
   }, [isPaused]);
   const clear = (): void => {
     book.clear();
+    older.reset();
     waiting.current = [];
     setVersion((before) => before + 1);
   };
-  return { book, version, isLost, error, waitingCount, clear };
+  return { book, version, isLost, error, waitingCount, older, clear };
+}
+
+/** Lines that are older than what is held, a page at a time. */
+function useOlder(book: LogBook, model: string | null, onAdded: () => void): Older & { readonly reset: () => void } {
+  const [state, setState] = useState<Older['state']>('ready');
+  const [error, setError] = useState<unknown>(null);
+  const asked = useRef<AbortController | null>(null);
+  const reset = (): void => {
+    asked.current?.abort();
+    asked.current = null;
+    setState('ready');
+    setError(null);
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another model has another past.
+  useEffect(() => reset, [model]);
+  const ask = (): void => {
+    if (asked.current !== null) return;
+    const left = new AbortController();
+    asked.current = left;
+    setState('asking');
+    setError(null);
+    const query = { before: book.olderBefore() ?? undefined, model, limit: PAGE };
+    get<LogHistory>('/drover/logs/history', { query, signal: left.signal }).then(
+      ({ lines, isMore }) => {
+        if (left.signal.aborted) return;
+        asked.current = null;
+        book.addOlder(lines);
+        setState(isMore ? 'ready' : 'all');
+        onAdded();
+      },
+      (thrown: unknown) => {
+        if (left.signal.aborted) return;
+        asked.current = null;
+        setState('ready');
+        setError(thrown);
+      },
+    );
+  };
+  return { state, error, ask, reset };
 }
