@@ -45,19 +45,21 @@ export function Slider({
       <div className="slider-head">
         <span className="field-label">{label}</span>
         <span className="slider-value">{valueText}</span>
+      </div>
+      <div className="slider-line">
+        <Slide.Control className="slider-control">
+          <Slide.Track className="slider-track">
+            <Slide.Indicator className="slider-fill" />
+            <Slide.Thumb
+              className="slider-thumb"
+              aria-label={label}
+              getAriaValueText={() => valueText}
+              {...(help === undefined ? {} : { 'aria-describedby': helpId })}
+            />
+          </Slide.Track>
+        </Slide.Control>
         {exact}
       </div>
-      <Slide.Control className="slider-control">
-        <Slide.Track className="slider-track">
-          <Slide.Indicator className="slider-fill" />
-          <Slide.Thumb
-            className="slider-thumb"
-            aria-label={label}
-            getAriaValueText={() => valueText}
-            {...(help === undefined ? {} : { 'aria-describedby': helpId })}
-          />
-        </Slide.Track>
-      </Slide.Control>
       {help !== undefined && (
         <p className="field-help" id={helpId}>
           {help}

@@ -29,6 +29,7 @@ export function InstanceTable({ instances, onLogs }: InstanceTableProps) {
   const { column } = words;
   return (
     <Table
+      className="instances-table"
       label={words.title}
       head={[
         column.model,
