@@ -21,6 +21,8 @@ const STALE: { readonly [Type in ServerEvent['type']]?: readonly string[] } = {
   'test.ended': ['bench'],
 };
 
+const TOLD = [...new Set(Object.values(STALE).flat())];
+
 /** Stale queries are asked anew this long after the first event of a burst. */
 const GATHER_MS = 200;
 const BACKOFF_MS = [300, 600, 1000, 2000, 4000] as const;
@@ -132,8 +134,10 @@ async function listen(signal: AbortSignal): Promise<void> {
     const wasLost = state === 'lost' || state === 'partial';
     setState('live');
     if (wantsSamples() !== hasSamples) settleSamples();
-    // Whatever was missed beyond what the server replays; before the first event there is nothing to replay from.
-    if (wasLost || lastSequence === null) void queryClient.invalidateQueries();
+    // Whatever was missed beyond what the server replays.
+    if (wasLost) void queryClient.invalidateQueries();
+    // Before the first event there is nothing to replay from: what events tell of may have changed since it was asked for.
+    else if (lastSequence === null) makeStale(TOLD);
   };
   hasSamples = wantsSamples();
   const query = hasSamples ? { lines: 0, samples: SAMPLES_MS } : { lines: 0 };
