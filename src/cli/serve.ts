@@ -9,6 +9,7 @@ import { environment } from '../config/load.ts';
 import type { ReloadOptions } from '../core/drover.ts';
 import { attend, isAwaited } from '../service/attendant.ts';
 import { hasTerminal } from '../service/keeper.ts';
+import { openNotifier } from '../service/notify.ts';
 import { ownArgv } from '../service/successor.ts';
 import { Takeover } from '../service/takeover.ts';
 import type { OpenedCore } from './assembly.ts';
@@ -30,6 +31,8 @@ export const serve: Run = async (call) => {
   const { drover } = core;
   const ended = new Latch();
   let isAttending = false;
+  // A successor is not whom the manager watches.
+  const notifier = takeover === null ? openNotifier(environment()) : null;
   const isInTerminal = hasTerminal();
   // Asked at the start: who becomes an orphan later is nobody's concern. A successor's line has its attendant, or needs none.
   const isOursToAttend = takeover === null && isAwaited(environment(), isInTerminal);
@@ -48,6 +51,7 @@ export const serve: Run = async (call) => {
   });
   const stop = (why: string): void => {
     core.log.debug('asked to end', { why });
+    notifier?.stopping();
     // Once a successor serves, the drain is under way already and ends by itself.
     void handover.abort().then((isLeaving) => {
       if (!isLeaving) ended.open();
@@ -84,6 +88,7 @@ export const serve: Run = async (call) => {
   takeover?.listening(running.server.url);
   const stopWatching = watchConfig(core, () => !handover.isLeaving);
   announce(core, listener.urls);
+  notifier?.ready();
   // What can wait has waited until now, and waits for whoever is at the door already.
   await pause(0);
   void settle(core);

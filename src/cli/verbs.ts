@@ -200,6 +200,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./import.ts')).importFrom,
   },
   {
+    name: 'service',
+    words: '<action>',
+    help: 'install, uninstall, start, stop, status: have the system keep the server running',
+    actions: ['install', 'uninstall', 'start', 'stop', 'status'],
+    options: [
+      ['--user', 'a service of yours, from your log-in on (the default, unless you are root)'],
+      ['--system', 'a service of the machine, from its start on; needs the rights of an administrator'],
+      ['--dry-run', 'show what would be written and run'],
+    ],
+    load: async () => (await import('./service.ts')).service,
+  },
+  {
     name: 'completion',
     words: '<shell>',
     help: 'print completion for bash, zsh, fish or powershell',
