@@ -130,6 +130,25 @@ test('a server that goes away is told at once, and one that comes back is found 
   }
 });
 
+test('what changed before the news began to come is caught up with', async () => {
+  await drover.json('/drover/models/load', { model: 'talker-f32' });
+  await using watched = await openPage(drover, { path: null });
+  const { page } = watched;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route('**/drover/events*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await watched.visit('/instances');
+  await page.getByRole('row', { name: /talker-f32/ }).waitFor();
+  await drover.json('/drover/models/stop', { all: true });
+  release();
+  await page.getByText('Nothing is loaded').waitFor();
+});
+
 const temporaryFolderAsync = (name: string): { readonly path: string } & AsyncDisposable => {
   const folder = temporaryFolder(name);
   return { path: folder.path, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };

@@ -131,8 +131,8 @@ async function listen(signal: AbortSignal): Promise<void> {
     const wasLost = state === 'lost' || state === 'partial';
     setState('live');
     if (wantsSamples() !== hasSamples) settleSamples();
-    // Whatever was missed beyond what the server replays.
-    if (wasLost) void queryClient.invalidateQueries();
+    // Whatever was missed beyond what the server replays; before the first event there is nothing to replay from.
+    if (wasLost || lastSequence === null) void queryClient.invalidateQueries();
   };
   hasSamples = wantsSamples();
   const query = hasSamples ? { lines: 0, samples: SAMPLES_MS } : { lines: 0 };
