@@ -1,293 +1,411 @@
-// Every page with the keyboard alone, in a real browser against the compiled executable: everything is reached, is seen where
-// one is, nothing holds the focus fast; and what a person comes for is done without a mouse.
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+// The page without a mouse, in a real browser against the compiled executable: everything is reached, seen and left by Tab,
+// and whole courses go by keys alone.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
-
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
 import { openPage, type WatchedPage } from '../fixtures/page.ts';
-import { eventually } from '../fixtures/restarts.ts';
-import { tabWalk } from '../fixtures/tab-walk.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 import { writtenChat } from '../fixtures/written-chat.ts';
-
-/** Where to, what is there once the page has come, and a control that must be among the stops. */
-const PLACES: readonly (readonly [path: string, text: string, stop: string])[] = [
-  ['/', 'Talker', 'Chat'],
-  ['/setup', 'is ready', 'Later'],
-  ['/chat?model=talker-f32', 'talker-f32', 'Your message'],
-  ['/chat/flock', 'Number 3', 'Answer again'],
-  ['/models', 'Talker', 'Walker'],
-  ['/models/talker-f32', 'Requests at the same time', 'Context'],
-  ['/get', 'choice-GGUF', 'choice'],
-  ['/get/owner/choice-GGUF', 'Q8_0', 'Download'],
-  ['/instances', 'talker-f32', 'Search'],
-  ['/bench', 'Start', 'Start'],
-  ['/api', 'curl', 'Copy'],
-  ['/settings', 'Folder', 'Folders'],
-];
+import { focusOn, pressAll, tabTo, walk } from './focus-walk.ts';
 
 const models = temporaryFolder('keyboard-models');
+const data = temporaryFolder('keyboard-data');
+const ANSWER = `Some words, and [a page](https://example.com/page).
+
+\`\`\`js
+const answer = 42;
+\`\`\`
+
+| a | b |
+|---|---|
+| 1 | 2 |
+`;
+
 let hub: FakeHub;
 let drover: RunningDrover;
-let watched: WatchedPage;
 beforeAll(async () => {
   writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
   writeFileSync(join(models.path, 'walker.gguf'), tinyLlama({ name: 'Walker' }));
+  writeFileSync(join(models.path, 'broken.gguf'), 'no model');
+  writeFileSync(
+    join(data.path, 'config.yaml'),
+    'models:\n  talker-f32: { threads: 1 }\n  walker-f32: { threads: 1 }\n',
+  );
+  const file = (path: string, blockCount: number) => ({ path, content: tinyLlama({ name: 'Choice', blockCount }) });
   hub = await startHub({
     repositories: [
-      {
-        id: 'owner/choice-GGUF',
-        files: [{ path: 'choice-Q8_0.gguf', content: tinyLlama({ name: 'Choice', contextTokens: 256 }) }],
-      },
+      { id: 'owner/choice-GGUF', files: [file('choice-Q2_K.gguf', 2), file('choice-Q4_K_M.gguf', 40)] },
+      { id: 'owner/other-GGUF', files: [file('other-Q8_0.gguf', 3)] },
     ],
   });
   drover = await startDrover({
     modelsFolders: [models.path],
+    dataFolder: data.path,
     environment: { HF_ENDPOINT: hub.url, DROVER_DOWNLOAD_HOSTS: hub.hosts.map((host) => `http://${host}`).join(',') },
-    oneThread: ['talker-f32', 'walker-f32'],
   });
   await drover.waitForLine(/engine ready/);
+  await drover.json('/drover/chats/import', { chats: [SHORT] });
   await drover.json('/drover/models/load', { model: 'talker-f32' });
-  await drover.json('/drover/chats/import', {
-    chats: [
-      writtenChat({
-        id: 'flock',
-        title: 'The flock',
-        modelId: 'talker-f32',
-        messageCount: 4,
-        text: (index) => `Number ${index}: [a link](https://example.com)\n\n\`\`\`js\nconst x = ${index};\n\`\`\``,
-      }),
-    ],
-  });
-  watched = await openPage(drover);
+  const effort = { promptLengths: [16], concurrencies: [1], tokens: 4, runs: 1 };
+  await drover.json('/drover/bench', { model: 'talker-f32', save: 'before', ...effort });
 });
 afterAll(async () => {
-  await watched?.[Symbol.asyncDispose]();
   await drover?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();
-  models[Symbol.dispose]();
+  for (const folder of [models, data]) folder[Symbol.dispose]();
 });
 
-test('the walk sees what is wrong with a page', async () => {
-  await using apart = await openPage(drover, { path: null });
-  await apart.page.setContent(`
-    <style>button:focus { outline: none } .good:focus { outline: 2px solid } .bar { position: fixed; inset: 0 0 auto; height: 60px; z-index: 1 }</style>
-    <button class="good" style="display: block">good</button><button class="good" style="margin-top: 100px">seen</button>
-    <button>unseen</button><button class="good" tabindex="-1">skipped</button>
-    <button class="good" style="position: fixed; left: -200px">outside</button><div class="bar"></div>`);
-  const { stops, findings } = await tabWalk(apart.page);
-  expect(stops).toHaveLength(4);
-  expect(findings).toEqual([
-    'covered by div "" bar: button "good" good',
-    'no focus to be seen: button "unseen"',
-    'outside of the window: button "outside" good',
-    'never reached: button "skipped" good',
-  ]);
+const SHORT = writtenChat({
+  id: 'short',
+  title: 'Short',
+  modelId: 'talker-f32',
+  messageCount: 6,
+  text: (index) => (index % 2 === 0 ? `Question ${index}` : ANSWER),
+  thought: 'It was thought about.',
 });
 
-describe.each([1280, 360])('at a width of %i', (width) => {
-  test.each(PLACES.map(([path, text, stop]) => ({ path, text, stop })))('$path', async ({ path, text, stop }) => {
-    const { page } = watched;
-    await page.setViewportSize({ width, height: 800 });
-    await watched.visit(path);
-    await page.getByText(text).first().waitFor();
-    const { stops, findings } = await tabWalk(page);
-    expect(findings).toEqual([]);
-    expect(stops.find((name) => name.includes(stop))).toBeDefined();
-  });
-});
+/** Each with what is there once it is all there. */
+const PLACES: readonly (readonly [path: string, sign: string])[] = [
+  ['/', '[aria-label="Stop talker-f32"]'],
+  ['/setup', '.setup-model'],
+  ['/chat', '.chat-row'],
+  ['/chat/short', '.chat-last .chat-tools'],
+  ['/models', '.models-row'],
+  ['/models/talker-f32', '.models-reasons'],
+  ['/get', '.get-hit'],
+  ['/get/owner/choice-GGUF', '.get-recommended'],
+  ['/instances', '.log-line'],
+  ['/bench', '.bench-run'],
+  ['/api', '.code'],
+  ['/settings', '.settings-list li'],
+  ['/settings/engine', '.card'],
+  ['/settings/general', '.settings-field'],
+  ['/settings/file', '.settings-editor'],
+  ['/settings/server', '.card'],
+  ['/settings/appearance', '.card'],
+  ['/settings/about', '.card'],
+];
 
-/** Presses Tab until this is where one is, which its role and name say. */
-async function tabTo(role: Parameters<WatchedPage['page']['getByRole']>[0], name: string | RegExp): Promise<void> {
+let watched: WatchedPage;
+const open = async (path: string, width = 1280): Promise<void> => {
+  watched = await openPage(drover, { path, width, height: width < 900 ? 740 : 900 });
+};
+const close = async (): Promise<void> => void (await watched?.[Symbol.asyncDispose]());
+
+/** A place with all that it loads. */
+async function arrive(path: string, sign: string): Promise<void> {
   const { page } = watched;
-  const wanted = page.getByRole(role, { name, ...(typeof name === 'string' ? { exact: true } : {}) }).first();
-  await wanted.waitFor();
-  for (let count = 0; count < 200; count += 1) {
-    if (await wanted.evaluate((node) => node === document.activeElement)) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`Tab does not lead to the ${role} ${name}`);
+  await watched.visit(path);
+  await page.locator(sign).first().waitFor({ state: 'attached' });
+  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
 }
-const isFocused = (role: 'button', name: string): Promise<boolean> =>
-  watched.page.getByRole(role, { name, exact: true }).evaluate((node) => node === document.activeElement);
 
-describe('without a mouse', () => {
-  beforeAll(() => watched.page.setViewportSize({ width: 1280, height: 900 }));
+describe('everything is reached in its order, seen, and left', () => {
+  beforeAll(async () => open('/'));
+  afterAll(close);
+  test.each(PLACES)('%s', async (path, sign) => {
+    await arrive(path, sign);
+    const { stops, findings } = await walk(watched.page);
+    expect(findings).toEqual([]);
+    expect(stops.length).toBeGreaterThan(10);
+  });
+});
 
-  test('a model is loaded, pinned, unpinned and unloaded', async () => {
+describe('so it is at 360 px, downward and upward', () => {
+  beforeAll(async () => open('/', 360));
+  afterAll(close);
+  test.each(PLACES)('%s', async (path, sign) => {
+    await arrive(path, sign);
+    expect((await walk(watched.page)).findings).toEqual([]);
+    expect((await walk(watched.page, { isBackward: true })).findings).toEqual([]);
+  });
+});
+
+type Role = Parameters<Page['getByRole']>[0];
+
+describe('by keys alone', () => {
+  afterEach(close);
+  const go = (name: string | RegExp, role: Role = 'button'): Promise<void> =>
+    tabTo(watched.page, watched.page.getByRole(role, { name, exact: true }));
+  const press = (...keys: readonly string[]): Promise<void> => pressAll(watched.page, keys);
+  const back = (name: string | RegExp, role: Role = 'button'): Promise<void> =>
+    tabTo(watched.page, watched.page.getByRole(role, { name, exact: true }), { isBackward: true });
+  const isFocused = (name: string | RegExp, role: Role = 'button'): Promise<void> =>
+    focusOn(watched.page.getByRole(role, { name, exact: true }));
+
+  test('a model is loaded, kept, let go and stopped on Home', async () => {
+    await open('/');
     const { page } = watched;
-    await watched.visit('/models');
-    await tabTo('link', /^Walker/);
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/models/walker-f32');
-    await tabTo('button', 'Load');
-    await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Unload', exact: true }).waitFor();
-    for (const [item, state] of [
-      ['Pin', 'visible'],
-      ['Unpin', 'detached'],
-    ] as const) {
-      await tabTo('button', 'More');
-      await page.keyboard.press('Enter');
-      await page.getByRole('menuitem', { name: item }).waitFor();
-      // Its first letters find it.
-      await page.keyboard.type(item.toLowerCase());
-      await page.keyboard.press('Enter');
-      await page.getByText('Pinned', { exact: true }).waitFor({ state });
-      expect(await isFocused('button', 'More')).toBe(true);
-    }
-    await tabTo('button', 'Unload');
-    await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Load', exact: true }).waitFor();
+    await drover.json('/drover/models/stop', { all: true });
+    await go('Load walker-f32');
+    await press('Enter');
+    await go('Keep walker-f32 loaded');
+    await press('Enter');
+    await page.getByText('Pinned').waitFor();
+    await isFocused(/^Let walker-f32 go/);
+    await press('Enter');
+    await page.getByText('Pinned').waitFor({ state: 'detached' });
+    await go('Stop walker-f32');
+    await press('Space');
+    await page.getByText(/Nothing is loaded/).waitFor();
   });
 
-  test('a dialog that deletes is left by Escape, and gives the focus back', async () => {
+  test('a model is planned, loaded, pinned, set and unloaded on Models', async () => {
+    await open('/models');
     const { page } = watched;
-    await watched.visit('/models/walker-f32');
-    await tabTo('button', 'More');
-    await page.keyboard.press('Enter');
-    await page.getByRole('menuitem', { name: /^Delete/ }).waitFor();
-    await page.keyboard.press('End');
-    await page.keyboard.press('Enter');
-    const dialog = page.getByRole('alertdialog');
-    await dialog.waitFor();
-    // The focus stays within.
-    for (let count = 0; count < 6; count += 1) {
-      await page.keyboard.press('Tab');
-      expect(await dialog.evaluate((node) => node.contains(document.activeElement))).toBe(true);
-    }
-    await page.keyboard.press('Escape');
-    await dialog.waitFor({ state: 'detached' });
-    await eventually(
-      () => isFocused('button', 'More'),
-      () => 'the focus is where it was',
-    );
+    await go(/^Walker/, 'link');
+    await press('Enter');
+    await go('Context', 'slider');
+    await press('Home');
+    await page.getByText(/^Fits, with a context of 512 tokens/).waitFor();
+    await press('ArrowRight');
+    await page.getByText(/^Fits, with a context of 1k tokens/).waitFor();
+    await back('Load');
+    await press('Enter');
+    await isFocused('Unload');
+    await go('More');
+    await press('Enter');
+    await isFocused(/^Pin: never/, 'menuitem');
+    await press('Enter');
+    await page.getByText('Pinned', { exact: true }).waitFor();
+    await isFocused('More');
+    await go('Memory plan', 'tab');
+    await press('ArrowRight', 'ArrowRight', 'Enter');
+    await go('Description', 'textbox');
+    await page.keyboard.type('For small talk');
+    await go('Save');
+    await press('Enter');
+    await page.getByText('Saved.').waitFor();
+    await page.getByText('For small talk').first().waitFor();
+    await back('Unload');
+    await press('Enter');
+    await isFocused('Load');
   });
 
-  test('an entry is changed and kept', async () => {
+  test('deleting asks first; Escape leaves everything as it was and gives the focus back', async () => {
+    await open('/models/walker-f32');
     const { page } = watched;
-    await watched.visit('/models/walker-f32');
-    await tabTo('tab', 'Memory plan');
-    await page.keyboard.press('End');
-    await page.keyboard.press('Enter');
-    await tabTo('textbox', /^Description/);
-    await page.keyboard.type('It walks.');
-    await tabTo('button', /^Save/);
-    await page.keyboard.press('Enter');
-    await page.getByText(/^Saved/).waitFor();
-    const { models: all } = await drover.json<{ models: { id: string; description: string | null }[] }>(
-      '/drover/models',
-    );
-    expect(all.find(({ id }) => id === 'walker-f32')?.description).toBe('It walks.');
+    const ask = async (): Promise<void> => {
+      await go('More');
+      await press('Enter', 'ArrowUp');
+      await isFocused('Delete…', 'menuitem');
+      await press('Enter');
+      await page.getByRole('alertdialog', { name: 'Delete Walker?' }).waitFor();
+    };
+    await go('More');
+    await press('Enter');
+    await isFocused('Unpin', 'menuitem');
+    await press('Escape');
+    await isFocused('More');
+    await ask();
+    expect((await walk(page, { within: '[role=alertdialog]' })).findings).toEqual([]);
+    await press('Escape');
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await isFocused('More');
+    await ask();
+    await go('Delete');
+    await press('Enter');
+    await page.getByText('Walker is deleted.').waitFor();
+    await page.waitForURL('**/ui/models');
+    expect(existsSync(join(models.path, 'walker.gguf'))).toBe(false);
   });
 
-  test('a search leads to a download, which ends as a model', async () => {
+  test('a benchmark is started and cancelled', async () => {
+    await open('/bench');
     const { page } = watched;
-    await watched.visit('/get');
-    await tabTo('searchbox', /./);
+    await go('How thorough', 'combobox');
+    await press('Enter', 'End', 'Enter');
+    await page.getByText(/Prompts of 128, 512, 2048, 8192/).waitFor();
+    await go('Name', 'textbox');
+    await page.keyboard.type('in vain');
+    await press('Enter');
+    await go('Cancel');
+    await press('Enter');
+    await page.getByRole('listitem').filter({ hasText: 'in vain' }).getByText('Failed').waitFor();
+    await go('Delete in vain');
+    await press('Enter');
+    await go('Delete');
+    await press('Enter');
+    await page.getByText('in vain').waitFor({ state: 'detached' });
+  });
+
+  test('a model is found at the hub and downloaded', async () => {
+    await open('/get');
+    const { page } = watched;
+    await go(/^Search Hugging Face/, 'searchbox');
     await page.keyboard.type('choice');
-    await tabTo('link', /choice-GGUF/);
-    await page.keyboard.press('Enter');
-    await tabTo('button', /^Download Q8_0/);
-    await page.keyboard.press('Enter');
-    await tabTo('link', 'Details');
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/models/**');
-    await page.getByRole('heading', { name: 'Choice' }).waitFor();
+    await page.getByRole('link', { name: /other-GGUF/ }).waitFor({ state: 'detached' });
+    await go(/choice-GGUF/, 'link');
+    await press('Enter');
+    await go('Download Q2_K');
+    await press('Enter');
+    await page.getByRole('row', { name: /Q2_K/ }).getByRole('link', { name: 'Details' }).waitFor();
   });
 
-  test('a benchmark is started and given up', async () => {
+  test('the log is filtered, looked back through and followed again', async () => {
+    await open('/instances');
     const { page } = watched;
-    await watched.visit('/bench');
-    await tabTo('combobox', 'How thorough');
-    await page.keyboard.press('Enter');
-    await page.getByRole('option', { name: 'Thorough' }).waitFor();
-    await page.keyboard.type('thor');
-    await page.keyboard.press('Enter');
-    await tabTo('button', 'Start');
-    await page.keyboard.press('Enter');
-    await tabTo('button', 'Cancel');
-    await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Cancel', exact: true }).waitFor({ state: 'detached' });
-  });
-
-  test('logs are filtered', async () => {
-    const { page } = watched;
-    await watched.visit('/instances');
-    await tabTo('searchbox', /./);
-    await page.keyboard.type('engine');
+    await page.locator('.log-line').first().waitFor();
+    await press('/');
+    await isFocused('Only lines with', 'searchbox');
+    await page.keyboard.type('listening');
     await page
-      .getByText(/engine/)
-      .first()
+      .getByRole('status')
+      .filter({ hasText: / of .* lines/ })
       .waitFor();
-    await tabTo('combobox', 'From level');
-    await page.keyboard.press('Enter');
-    await page.getByRole('option', { name: /rror/ }).waitFor();
-    await page.keyboard.press('End');
-    await page.keyboard.press('Enter');
-    await page.getByText('engine ready').waitFor({ state: 'detached' });
+    await press('Control+a', 'Delete');
+    await back('From level', 'combobox');
+    await press('Enter', 'End', 'Home', 'Enter');
+    await isFocused('From level', 'combobox');
+    await go('Lines of the log', 'region');
+    await press('Home');
+    await go('Follow');
+    await press('Enter');
+    await page.getByRole('button', { name: 'Follow' }).waitFor({ state: 'detached' });
   });
 
-  test('a setting is changed and set back', async () => {
+  test('a setting is changed and saved', async () => {
+    await open('/settings');
     const { page } = watched;
-    await watched.visit('/settings');
-    await tabTo('tab', 'Folders');
-    await page.keyboard.press('ArrowRight');
-    await page.keyboard.press('ArrowRight');
-    await page.keyboard.press('Enter');
-    await tabTo('textbox', 'ttl');
-    await page.keyboard.press('Control+a');
-    await page.keyboard.type('777');
-    await tabTo('button', 'Save');
-    await page.keyboard.press('Enter');
+    await go('Folders', 'tab');
+    await press('ArrowRight', 'ArrowRight', 'Enter');
+    await go('Search settings', 'searchbox');
+    await page.keyboard.type('queueTimeout');
+    await go('queueTimeout', 'textbox');
+    await press('ArrowUp');
+    await page.getByText('1 change is not saved').waitFor();
+    await go('Save');
+    await press('Enter');
     await page.getByText('Saved.').first().waitFor();
-    await tabTo('button', 'ttl back to the default');
-    await page.keyboard.press('Enter');
-    await tabTo('button', 'Save');
-    await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'ttl back to the default' }).waitFor({ state: 'detached' });
+    expect(readFileSync(join(data.path, 'config.yaml'), 'utf8')).toContain('queueTimeout: ');
   });
 
-  test('where it is narrow, drawers open, are left by Escape, and give the focus back', async () => {
+  test('a key is made and removed; the dialogs keep the focus, and give it back', async () => {
+    await open('/api');
     const { page } = watched;
-    await page.setViewportSize({ width: 360, height: 800 });
-    await watched.visit('/chat/flock');
-    for (const [opener, inside] of [
-      ['Open the navigation', 'Settings'],
-      ['Show the chats', 'The flock'],
-    ] as const) {
-      await tabTo('button', opener);
-      await page.keyboard.press('Enter');
-      await tabTo('link', inside);
-      await page.keyboard.press('Escape');
-      await page.getByRole('link', { name: inside, exact: true }).waitFor({ state: 'hidden' });
-      await eventually(
-        () => isFocused('button', opener),
-        () => `the focus is on “${opener}” again`,
-      );
-    }
+    await go('Make a key');
+    await press('Enter');
+    await isFocused('Name', 'textbox');
+    expect((await walk(page, { within: '[role=dialog]' })).findings).toEqual([]);
+    await press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await isFocused('Make a key');
+    await press('Enter');
+    await isFocused('Name', 'textbox');
+    await page.keyboard.type('laptop');
+    await press('Enter');
+    await page.getByText('It is shown this once.').waitFor();
+    expect((await walk(page, { within: '[role=dialog]' })).findings).toEqual([]);
+    await go('Done');
+    await press('Enter');
+    await isFocused('Make a key');
+    await go('Remove laptop');
+    await press('Enter');
+    await page.getByRole('alertdialog').getByText('It is the last one.').waitFor();
+    await press('Escape');
+    await isFocused('Remove laptop');
+    await press('Enter');
+    await go('Remove');
+    await press('Enter');
+    await page.getByText('No key yet').waitFor();
   });
 
-  // The last: from here on the page needs the key.
-  test('a key is made, copied and removed', async () => {
+  test('a chat is asked, its question edited, its settings changed, itself renamed and deleted', async () => {
+    await open('/chat?model=talker-f32');
     const { page } = watched;
-    await page.setViewportSize({ width: 1280, height: 900 });
-    await watched.visit('/api');
-    await tabTo('button', 'Make a key');
-    await page.keyboard.press('Enter');
-    await tabTo('textbox', 'Name');
-    await page.keyboard.type('by hand');
-    await page.keyboard.press('Enter');
-    await tabTo('button', 'Done');
-    await page.keyboard.press('Enter');
-    await tabTo('button', /by hand/);
-    await page.keyboard.press('Enter');
+    await isFocused('Your message', 'textbox');
+    await page.keyboard.type('How many sheep?');
+    await press('Enter');
+    await page.waitForURL(/\/ui\/chat\/\w+$/);
+    await press('Escape');
+    await page.getByRole('button', { name: 'Answer again' }).waitFor();
+    await press('ArrowUp');
+    await isFocused('Edit your message', 'textbox');
+    await press('Escape');
+    await isFocused('Your message', 'textbox');
+    await back('Settings of this chat');
+    await press('Enter');
+    await page.getByRole('dialog').waitFor();
+    expect((await walk(page, { within: '[role=dialog]' })).findings).toEqual([]);
+    await press('Escape');
+    await isFocused('Settings of this chat');
+    await back(/^Model: talker-f32/, 'combobox');
+    await press('Enter');
+    await isFocused('Search models', 'combobox');
+    await press('Escape');
+    await isFocused(/^Model: talker-f32/, 'combobox');
+    const menu = page.locator('.chat-head').getByRole('button', { name: /^Actions for/ });
+    const choose = async (item: string): Promise<void> => {
+      await tabTo(page, menu);
+      await press('Enter');
+      await page.keyboard.type(item);
+      await isFocused(item, 'menuitem');
+      await press('Enter');
+    };
+    await choose('Rename');
+    await isFocused('Name', 'textbox');
+    await press('Control+a');
+    await page.keyboard.type('Sheep');
+    await press('Enter');
+    await page.getByRole('heading', { name: 'Sheep', level: 1 }).waitFor();
+    await focusOn(menu);
+    await choose('Delete');
     await page.getByRole('alertdialog').waitFor();
-    await tabTo('button', 'Remove');
+    await press('Escape');
+    await focusOn(menu);
+    await choose('Delete');
+    await go('Delete');
+    await press('Enter');
+    await page.waitForURL('**/ui/chat');
+  });
+});
+
+describe('where it is narrow', () => {
+  afterEach(close);
+  const opener = (name: string): Locator => watched.page.getByRole('button', { name, exact: true });
+
+  test.each(['/models', '/settings', '/instances'])(
+    'on %s the navigation takes the focus and gives it back',
+    async (path) => {
+      await open(path, 360);
+      const { page } = watched;
+      await tabTo(page, opener('Open the navigation'));
+      await page.keyboard.press('Enter');
+      await focusOn(page.getByRole('link', { name: 'Drover' }));
+      expect((await walk(page)).findings).toEqual([]);
+      await page.keyboard.press('Escape');
+      await focusOn(opener('Open the navigation'));
+      await page.getByRole('link', { name: 'Benchmarks' }).waitFor({ state: 'hidden' });
+      await page.keyboard.press('Enter');
+      await tabTo(page, page.getByRole('link', { name: 'Benchmarks' }));
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/ui/bench');
+      await focusOn(page.locator('main'));
+    },
+  );
+
+  test('the chats open over the page, keep the focus, and give it back', async () => {
+    await open('/chat', 360);
+    const { page } = watched;
+    await tabTo(page, opener('Show the chats'));
     await page.keyboard.press('Enter');
-    await page.getByText('by hand').first().waitFor({ state: 'detached' });
-    expect(watched.complaints).toEqual([]);
+    await page.getByRole('dialog').getByRole('link', { name: 'Short' }).waitFor();
+    expect((await walk(page, { within: '[role=dialog]' })).findings).toEqual([]);
+    await page.keyboard.press('Escape');
+    await focusOn(opener('Show the chats'));
+  });
+
+  test('the palette gives the focus back to what opened it', async () => {
+    await open('/get', 360);
+    const { page } = watched;
+    const button = page.locator('.topbar').getByRole('button').last();
+    await tabTo(page, button);
+    await page.keyboard.press('Enter');
+    await focusOn(page.getByRole('combobox', { name: 'Where to, or what to do?' }));
+    await page.keyboard.press('Escape');
+    await focusOn(button);
   });
 });

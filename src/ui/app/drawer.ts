@@ -1,32 +1,37 @@
-// The navigation where it is narrow: open over the page, left by Escape, gone where there is room for both.
-import { useEffect, useState } from 'react';
+// The navigation where it is narrow, which lies over the page: it takes the focus, Escape closes it, and the focus goes back
+// to the button that opened it.
+import { type RefObject, useEffect, useRef, useState } from 'react';
 
-/** As in `app.css`. */
-const IS_WIDE = '(min-width: 901px)';
-const OPENER = '[aria-controls=side]';
-
-export interface Drawer {
+interface Drawer {
   readonly isOpen: boolean;
   readonly setOpen: (isOpen: boolean) => void;
+  readonly side: RefObject<HTMLElement | null>;
+  readonly opener: RefObject<HTMLButtonElement | null>;
 }
+
+/** As in the page's style. */
+const NARROW = '(max-width: 900px)';
 
 export function useDrawer(): Drawer {
   const [isOpen, setOpen] = useState(false);
+  const side = useRef<HTMLElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    if (!isOpen) return;
+    if (!isOpen) return undefined;
+    const button = opener.current;
+    const narrow = matchMedia(NARROW);
     const close = (): void => setOpen(false);
     const pressed = (event: KeyboardEvent): void => {
-      if (event.key !== 'Escape' || event.defaultPrevented) return;
-      close();
-      document.querySelector<HTMLElement>(OPENER)?.focus();
+      if (event.key === 'Escape') close();
     };
-    const wide = matchMedia(IS_WIDE);
-    wide.addEventListener('change', close);
-    document.addEventListener('keydown', pressed);
+    side.current?.querySelector('a')?.focus();
+    addEventListener('keydown', pressed);
+    narrow.addEventListener('change', close);
     return () => {
-      wide.removeEventListener('change', close);
-      document.removeEventListener('keydown', pressed);
+      removeEventListener('keydown', pressed);
+      narrow.removeEventListener('change', close);
+      button?.focus();
     };
   }, [isOpen]);
-  return { isOpen, setOpen };
+  return { isOpen, setOpen, side, opener };
 }

@@ -15,7 +15,7 @@ import { ROUTES } from './routes.ts';
 const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
 
 export function Shell() {
-  const { isOpen, setOpen } = useDrawer();
+  const { isOpen, setOpen, side, opener } = useDrawer();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const [location] = useLocation();
   usePaletteKey(() => setPaletteOpen((is) => !is));
@@ -36,11 +36,12 @@ export function Shell() {
   const isWhole = ROUTES.find((route) => route.home === `/${place}`)?.isWhole === true;
   return (
     <div className={isWhole ? 'shell shell-whole' : 'shell'}>
-      <a className="skip" href="#content">
+      <a className="skip" href="#content" inert={isOpen}>
         {texts.app.skip}
       </a>
-      <header className="topbar">
+      <header className="topbar" inert={isOpen}>
         <IconButton
+          ref={opener}
           label={isOpen ? texts.app.closeNavigation : texts.app.openNavigation}
           aria-expanded={isOpen}
           aria-controls="side"
@@ -55,7 +56,7 @@ export function Shell() {
           <Search size={18} aria-hidden />
         </IconButton>
       </header>
-      <aside id="side" className={isOpen ? 'side side-open' : 'side'}>
+      <aside id="side" ref={side} className={isOpen ? 'side side-open' : 'side'}>
         <Navigation onPalette={openPalette} onGo={() => setOpen(false)} />
       </aside>
       {isOpen && <div className="side-veil" onClick={() => setOpen(false)} aria-hidden />}

@@ -3,7 +3,7 @@
 import { AlertDialog } from '@base-ui/react/alert-dialog';
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, type RefObject, useState } from 'react';
 import { texts } from '../texts/index.ts';
 import { Button, type ButtonTone } from './button.tsx';
 import { errorText } from './states.tsx';
@@ -18,14 +18,17 @@ interface DialogProps {
   readonly actions?: ReactNode;
   /** `sheet`: along the right edge, the whole screen where it is narrow. */
   readonly shape?: 'dialog' | 'wide' | 'sheet';
+  /** What has the focus first; absent: the first that can. (An element that takes it by itself would be taken for the opener.) */
+  readonly first?: RefObject<HTMLElement | null>;
 }
 
-export function Dialog({ isOpen, onClose, title, text, children, actions, shape = 'dialog' }: DialogProps) {
+export function Dialog(props: DialogProps) {
+  const { isOpen, onClose, title, text, children, actions, shape = 'dialog', first } = props;
   return (
     <Base.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Base.Portal>
         <Base.Backdrop className="backdrop" />
-        <Base.Popup className={`dialog dialog-${shape}`}>
+        <Base.Popup className={`dialog dialog-${shape}`} {...(first === undefined ? {} : { initialFocus: first })}>
           <header className="dialog-head">
             <Base.Title className="dialog-title">{title}</Base.Title>
             <Base.Close className="button button-ghost button-icon" aria-label={texts.parts.close}>

@@ -19,18 +19,24 @@ const { keys: words } = texts.api;
 export function KeyList() {
   const query = useKeys();
   const [isMaking, setMaking] = useState(false);
-  const add = (
-    <Button tone="primary" icon={<Plus size={15} aria-hidden />} onClick={() => setMaking(true)}>
-      {words.add}
-    </Button>
-  );
   return (
-    <Card title={words.title} text={words.text} actions={query.data !== undefined && query.data.keys.length > 0 && add}>
+    <Card
+      title={words.title}
+      text={words.text}
+      actions={
+        // It stays while all is asked anew with the first key, so that the focus can come back to it.
+        !query.isError && (
+          <Button tone="primary" icon={<Plus size={15} aria-hidden />} onClick={() => setMaking(true)}>
+            {words.add}
+          </Button>
+        )
+      }
+    >
       <Loaded query={query}>
         {({ keys, scopes }) => (
           <>
             {keys.length === 0 ? (
-              <EmptyState icon={<KeyRound />} title={words.none.title} text={words.none.text} actions={add} />
+              <EmptyState icon={<KeyRound />} title={words.none.title} text={words.none.text} />
             ) : (
               <KeyTable keys={keys} />
             )}

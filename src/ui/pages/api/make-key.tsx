@@ -1,7 +1,7 @@
 // Making a key: its name and what it may do, then the key itself, shown once. The first one is taken by this page at once,
 // since from then on it needs one.
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { post } from '../../api/client.ts';
 import { keepKey, keptKey } from '../../api/key.ts';
 import { Button } from '../../parts/button.tsx';
@@ -25,6 +25,7 @@ interface MakeKeyProps {
 
 export function MakeKey({ allScopes, isFirst, onClose }: MakeKeyProps) {
   const client = useQueryClient();
+  const field = useRef<HTMLInputElement>(null);
   const [name, setName] = useState('');
   const [preset, setPreset] = useState<Preset>(isFirst ? 'admin' : 'chat');
   const [own, setOwn] = useState<readonly Scope[]>([]);
@@ -69,10 +70,17 @@ export function MakeKey({ allScopes, isFirst, onClose }: MakeKeyProps) {
     );
   }
   return (
-    <Dialog isOpen onClose={onClose} title={words.add}>
+    <Dialog isOpen onClose={onClose} first={field} title={words.add}>
       <form className="column" onSubmit={(event) => void submit(event)}>
         {isFirst && <Notice tone="warn" title={words.none.text} />}
-        <TextField label={words.name} help={words.nameHelp} value={name} onChange={setName} maxLength={64} autoFocus />
+        <TextField
+          label={words.name}
+          help={words.nameHelp}
+          value={name}
+          onChange={setName}
+          maxLength={64}
+          ref={field}
+        />
         <fieldset className="api-kinds">
           <legend className="field-label">{words.scopes}</legend>
           {KINDS.map((kind) => (

@@ -1,6 +1,6 @@
 // One chat of the history: its link, and what can be done with it.
 import { Download, Ellipsis, FileText, Pencil, Pin, PinOff, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Button, IconButton } from '../../parts/button.tsx';
 import { ConfirmDialog, Dialog } from '../../parts/dialog.tsx';
@@ -105,6 +105,7 @@ export function ChatMenu({ chat, isSmall = false }: { readonly chat: Chat; reado
 
 function Rename({ chat, onClose }: { readonly chat: Chat; readonly onClose: () => void }) {
   const [title, setTitle] = useState(chat.title);
+  const field = useRef<HTMLInputElement>(null);
   const words = texts.chat.history;
   const save = (): void => {
     onClose();
@@ -115,6 +116,7 @@ function Rename({ chat, onClose }: { readonly chat: Chat; readonly onClose: () =
     <Dialog
       isOpen
       onClose={onClose}
+      first={field}
       title={words.renameTitle}
       actions={
         <>
@@ -132,7 +134,7 @@ function Rename({ chat, onClose }: { readonly chat: Chat; readonly onClose: () =
           save();
         }}
       >
-        <TextField label={words.name} value={title} maxLength={200} onChange={setTitle} />
+        <TextField label={words.name} value={title} maxLength={200} onChange={setTitle} ref={field} />
       </form>
     </Dialog>
   );

@@ -39,12 +39,17 @@ const BASE: readonly Extension[] = [lineNumbers(), yaml(), syntaxHighlighting(CO
 
 interface EditorProps {
   readonly label: string;
+  /** How to go on with the keyboard. */
+  readonly help: string;
   readonly text: string;
   readonly onChange: (text: string) => void;
   readonly problems: readonly Problem[];
   /** A line to go to, from 1; a new object goes there again. */
   readonly target: { readonly line: number } | null;
 }
+
+/** Of the shadow, where nothing else has a name. */
+const HELP_ID = 'help';
 
 /** A view in a shadow of the frame, where it may put its sheets. */
 function viewIn(frame: HTMLElement, label: string, doc: string, extensions: readonly Extension[]): EditorView {
@@ -56,7 +61,16 @@ function viewIn(frame: HTMLElement, label: string, doc: string, extensions: read
   return new EditorView({ parent, root, state: EditorState.create({ doc, extensions: [BASE, named, extensions] }) });
 }
 
-export function Editor({ label, text, onChange, problems, target }: EditorProps) {
+/** Names of another tree are not seen from a shadow, so it says for itself how to leave it. */
+function describe(frame: HTMLElement, help: string): void {
+  const said = document.createElement('p');
+  said.id = HELP_ID;
+  said.hidden = true;
+  said.textContent = help;
+  frame.shadowRoot?.append(said);
+}
+
+export function Editor({ label, help, text, onChange, problems, target }: EditorProps) {
   const frame = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef(onChange);
@@ -71,17 +85,19 @@ export function Editor({ label, text, onChange, problems, target }: EditorProps)
       highlightSelectionMatches(),
       search({ top: true }),
       lintGutter(),
+      EditorView.contentAttributes.of({ 'aria-describedby': HELP_ID }),
       keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) latest.current(update.state.doc.toString());
       }),
     ]);
+    describe(frame.current, help);
     view.current = made;
     return () => {
       made.destroy();
       view.current = null;
     };
-  }, [label]);
+  }, [label, help]);
   useEffect(() => {
     const { current } = view;
     if (current === null || current.state.doc.toString() === text) return;

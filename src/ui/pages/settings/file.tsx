@@ -92,7 +92,14 @@ function Shown({ config }: { readonly config: Config }) {
       }
     >
       <Suspense fallback={<Skeleton height={420} />}>
-        <Editor label={words.label} text={text} onChange={setText} problems={problems} target={target} />
+        <Editor
+          label={words.label}
+          help={words.help}
+          text={text}
+          onChange={setText}
+          problems={problems}
+          target={target}
+        />
       </Suspense>
       <p className="field-help">{words.help}</p>
       <Problems problems={problems} isChecking={isChecking} onGo={(line) => setTarget({ line })} />
