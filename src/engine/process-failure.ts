@@ -15,7 +15,8 @@ const TOLD_LINES = 20;
 
 const MEMORY =
   /out of memory|failed to allocate|unable to allocate|cannot allocate|cudaMalloc failed|OutOfDeviceMemory|OutOfHostMemory|bad_alloc|insufficient memory/i;
-const CONFUSED = /\b(error|failed|failure|unable|cannot|can't|could not|invalid|unknown|unsupported|not found|abort)/i;
+const CONFUSED =
+  /\b(error|failed|failure|unable|cannot|can't|could not|couldn't|invalid|unknown|unsupported|not found|abort)/i;
 // The last of them is what it says of our question without a key, by which we know that it is ours.
 const CLOSING = /cleaning up|memory breakdown|exiting due to|main: exiting|unauthorized: Invalid API Key|^\s*$/i;
 

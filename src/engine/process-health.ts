@@ -12,6 +12,8 @@ export interface HealthOptions {
    * it with them: a port that a log told may be anybody's, since a model's file can make the engine print any line.
    */
   readonly guardedPath: string | null;
+  /** False: what answered there is known, or thought, to be another program. */
+  readonly isOurs: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -92,14 +94,16 @@ export class HealthPoll {
     }
   }
 
-  /** Asked without the key first, so that a stranger never sees it. */
   async #isOurs(url: string): Promise<boolean> {
-    const { guardedPath } = this.#options;
-    if (guardedPath === null) return true;
-    const guarded = new URL(guardedPath, url).href;
-    if ((await this.#ask(guarded, false)) === 401 && (await this.#ask(guarded, true)) === 200) return true;
+    const { guardedPath, isOurs } = this.#options;
+    if (isOurs() && (guardedPath === null || (await this.#knowsKey(new URL(guardedPath, url).href)))) return true;
     this.lastSeen = 'another program';
     return false;
+  }
+
+  /** Asked without the key first, so that a stranger never sees it. */
+  async #knowsKey(guarded: string): Promise<boolean> {
+    return (await this.#ask(guarded, false)) === 401 && (await this.#ask(guarded, true)) === 200;
   }
 
   /** The status. Read to the end, so that the connection stays open for the first request. */

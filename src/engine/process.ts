@@ -4,6 +4,7 @@
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { Latch, untilAborted } from '../base/sync.ts';
+import { ownsPort } from './port-owner.ts';
 import { Child } from './process-child.ts';
 import type { ChildExit } from './process-failure.ts';
 import { exitFault, slowFault, spawnFault } from './process-failure.ts';
@@ -14,6 +15,11 @@ export type ProcessState = 'stopped' | 'starting' | 'ready' | 'stopping' | 'fail
 
 /** llama-server gives it to who knows the key, and to nobody else. */
 const GUARDED_PATH = '/props';
+/**
+ * How long a port that a stranger listens on is taken for lost: a child that cannot have it says so and ends. One that has
+ * its work done elsewhere (`docker run -p`, a shared `ssh -L`) lives on, and then that is who answers for it.
+ */
+const BIND_MS = 3000;
 
 export interface ProcessSpec {
   /** The model's name, for errors. */
@@ -213,6 +219,7 @@ export class EngineProcess {
       headers: this.#headers(),
       acceptsAnyAnswer: spec.healthPath === null,
       guardedPath: spec.apiKey !== null && spec.portNumber === null ? GUARDED_PATH : null,
+      isOurs: () => this.#isOurs(run),
       signal: run.starting.signal,
     });
     this.#poll = poll;
@@ -239,6 +246,14 @@ export class EngineProcess {
       clearTimeout(timer);
       if (this.#poll === poll) this.#poll = null;
     }
+  }
+
+  /** The port was free a moment ago, but whoever binds first has it. */
+  #isOurs(run: Run): boolean {
+    const { portNumber } = this.spec;
+    if (run.child.hasExited) return false;
+    if (portNumber === null || ownsPort(run.child.pid, portNumber) !== false) return true;
+    return performance.now() - run.startedAt > BIND_MS;
   }
 
   #headers(): Record<string, string> {

@@ -11,6 +11,7 @@ import { faultOf } from '../fixtures/fault-of.ts';
 import { tinyLlama } from '../fixtures/tiny-models.ts';
 
 const FAKE = join(import.meta.dir, '../fixtures/fake-engine.ts');
+const OTHER = join(import.meta.dir, '../fixtures/other-server.ts');
 const environment = { PATH: process.env.PATH ?? '', HOME: tmpdir() };
 
 const open: EngineProcess[] = [];
@@ -152,6 +153,46 @@ describe('a real engine', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+
+  test('whose port somebody else has taken is never taken for ready by the answers of that one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'drover-process-'));
+    const stranger = Bun.serve({ hostname: '127.0.0.1', port: 0, reusePort: false, fetch: () => new Response('ok') });
+    try {
+      const { launch } = await testEngine();
+      const model = join(folder, 'tiny.gguf');
+      await Bun.write(model, tinyLlama());
+      const portNumber = stranger.port ?? 0;
+      const args = ['-m', model, '--host', '127.0.0.1', '--port', String(portNumber), '--no-ui', '--offline'];
+      const { engine, states } = watch({ argv: [...launch, ...args], portNumber });
+      const fault = await faultOf(engine.ensureReady());
+      expect(fault.details.exitCode).toBe(1);
+      expect(fault.message).toContain("couldn't bind");
+      expect(states).toEqual(['starting', 'failed']);
+    } finally {
+      await stranger.stop(true);
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'is known by what it started; one that lives while another program answers for it is believed later',
+    async () => {
+      const stranger = Bun.serve({ hostname: '127.0.0.1', port: 0, reusePort: false, fetch: () => new Response('ok') });
+      const placeholder = Bun.serve({ hostname: '127.0.0.1', port: 0, reusePort: false, fetch: () => new Response() });
+      const { port: portNumber = 0 } = placeholder;
+      await placeholder.stop(true);
+      try {
+        const script = `"${process.execPath}" "${OTHER}" ${portNumber} & wait`;
+        const family = watch({ argv: ['/bin/sh', '-c', script], portNumber });
+        const elsewhere = watch({ argv: ['/bin/sleep', '60'], portNumber: stranger.port ?? 0 });
+        const [own, lent] = await Promise.all([family.engine.ensureReady(), elsewhere.engine.ensureReady()]);
+        expect(own.loadMs).toBeLessThan(3000);
+        expect(lent.loadMs).toBeGreaterThan(3000);
+      } finally {
+        await stranger.stop(true);
+      }
+    },
+  );
 
   test('is not confused by a file that makes it print the address of another program', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'drover-process-'));
