@@ -26,6 +26,7 @@ import { EngineChoice } from '../core/engine-choice.ts';
 import { foreignCommand, isForeign } from '../core/foreign-engines.ts';
 import { GENERATED_MIGRATION } from '../core/generated-entries.ts';
 import { HOUSE_MIGRATIONS, House } from '../core/house.ts';
+import { heldPorts } from '../core/instance-names.ts';
 import { MODEL_BOOK_MIGRATION, ModelBook } from '../core/model-book.ts';
 import type { Predecessor } from '../core/predecessor.ts';
 import { SESSIONS_MIGRATION } from '../core/sessions.ts';
@@ -179,6 +180,7 @@ export async function openCore(call: Call, options: OpenOptions): Promise<Opened
     defaultModel: () => modelBook.defaultModel,
     custom: {
       wantsPort: (entry) => isForeign(entry) || wantsPort(entry),
+      promisedPorts: () => heldPorts(modelBook.all()).keys(),
       command: (now, id, entry, portNumber) =>
         isForeign(entry)
           ? foreignCommand(id, entry, { portNumber, isOffline: now.offline, inherited: env })

@@ -30,7 +30,7 @@ export interface NewInstance {
 export type InstanceChange = Partial<Omit<NewInstance, 'name'>>;
 
 export interface InstanceSheetsOptions {
-  readonly drover: Pick<Drover, 'models' | 'model' | 'reload' | 'status'>;
+  readonly drover: Pick<Drover, 'models' | 'model' | 'reload' | 'status' | 'instances'>;
   readonly book: ModelBook;
   readonly configuration: Pick<Configuration, 'set' | 'remove'>;
   /** As they are now, the book's entries among them. */
@@ -147,7 +147,10 @@ export class InstanceSheets {
   /** The one that the next instance gets; null: none is left. */
   freePort(): number | null {
     const from = Math.max(LEAST_PORT, this.#options.settings().startPort);
-    return firstFreePort(from, new Set(heldPorts(this.#options.book.all()).keys()));
+    const { book, drover } = this.#options;
+    // An engine that is starting does not listen yet.
+    const given = drover.instances().flatMap(({ portNumber }) => portNumber ?? []);
+    return firstFreePort(from, new Set([...heldPorts(book.all()).keys(), ...given]));
   }
 
   /** A model of the configuration file: what it says is written there. */

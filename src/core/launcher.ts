@@ -286,8 +286,9 @@ export class Launcher {
   }
 
   #customDecision(model: RegisteredModel): LoadDecision {
+    const { usedPorts, custom } = this.#options;
     return {
-      spec: customSpec(model, this.#options.usedPorts(), this.#context()),
+      spec: customSpec(model, new Set([...usedPorts(), ...custom.promisedPorts()]), this.#context()),
       placement: null,
       build: null,
       reservedBytes: {},

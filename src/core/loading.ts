@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { Fault } from '../base/fault.ts';
-import { firstFreePort } from '../base/port.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import type { EngineBuild } from '../engine/build.ts';
 import { argvFor } from '../engine/command.ts';
@@ -13,12 +12,15 @@ import type { ProcessSpec } from '../engine/process.ts';
 import type { ModelKind } from '../gguf/facts.ts';
 import { readModelFacts } from '../models/gguf-file.ts';
 import { type Budget, pooled } from './budget.ts';
+import { givenPort } from './given-port.ts';
 import { type Correction, HOST, type NoFit, type Placement, place } from './placement.ts';
 import type { RegisteredModel } from './registry.ts';
 
 /** What the configuration room knows of `cmd` entries; passed in, since settings are values. */
 export interface CustomCommands {
   wantsPort(entry: ModelEntry): boolean;
+  /** Ports at which instances are to be reached while they run; nobody may listen there yet. */
+  promisedPorts(): Iterable<number>;
   command(
     settings: Settings,
     id: string,
@@ -148,13 +150,9 @@ export function customSpec(
 ): ProcessSpec {
   const { settings, custom } = context;
   const wantsPort = custom.wantsPort(model.entry);
-  const portNumber = wantsPort ? firstFreePort(settings.startPort, takenPorts) : 0;
-  if (portNumber === null)
-    throw new Fault('unavailable', `No port is free from ${settings.startPort} on.`, {
-      hint: 'Set startPort lower.',
-      blame: 'machine',
-    });
-  const command = custom.command(settings, model.id, model.entry, portNumber);
+  const commandAt = (portNumber: number) => custom.command(settings, model.id, model.entry, portNumber);
+  const portNumber = wantsPort ? givenPort(commandAt(0), settings.startPort, takenPorts) : 0;
+  const command = commandAt(portNumber);
   return {
     name: model.id,
     argv: command.argv,

@@ -1,10 +1,10 @@
 // `cmd` entries: another server is started, found ready, asked, stopped and lost like our own engine.
 import { describe, expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { faultOf } from '../fixtures/fault-of.ts';
 import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';
+import { tinyLlama } from '../fixtures/tiny-models.ts';
 
 const PROGRAM = join(import.meta.dir, '..', 'fixtures', 'other-server.ts');
 const BUN = process.execPath;
@@ -17,6 +17,16 @@ interface Echo {
 }
 const echo = async (house: TestHouse, model: string, body: Record<string, unknown> = {}): Promise<Echo> =>
   JSON.parse((await house.ask(model, { path: '/v1/chat/completions', body })).text) as Echo;
+/** A program of somebody else's, to whom everything is fine. */
+function serve(hostname: string, port = 0): Disposable & { readonly port: number; readonly asked: readonly string[] } {
+  const asked: string[] = [];
+  const fetch = ({ url }: Request): Response => {
+    asked.push(url);
+    return new Response('ok');
+  };
+  const server = Bun.serve({ hostname, port, reusePort: false, fetch });
+  return { port: server.port ?? 0, asked, [Symbol.dispose]: () => void server.stop(true) };
+}
 const config = (stop: string): string => `
 startPort: 18100
 macros:
@@ -82,16 +92,61 @@ describe('custom commands', () => {
     expect(house.drover.engineLines('elsewhere', 5)).toContain('serving on 18555');
   });
 
-  test('a port that somebody has is left to him', async () => {
-    await using house = await openHouse({ config: config('x') });
-    const holder = createServer();
-    await new Promise<void>((resolve) => holder.listen(18_100, '127.0.0.1', resolve));
-    try {
-      await echo(house, 'plain');
-      expect(house.instance('plain')?.portNumber).toBeGreaterThan(18_100);
-    } finally {
-      holder.close();
-    }
+  test.each(['127.0.0.1', '0.0.0.0', '::'])('a port that somebody has on %s is left to him', async (host) => {
+    using holder = serve(host);
+    await using house = await openHouse({ config: config('x').replace('18100', String(holder.port)) });
+    const { words } = await echo(house, 'plain');
+    expect(words).toEqual(['with blank']);
+    expect(house.instance('plain')?.portNumber).toBeGreaterThan(holder.port);
+    expect(holder.asked).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== 'linux')('one that listens everywhere needs its port everywhere', async () => {
+    using holder = serve('127.0.0.2');
+    const wide = `  wide:\n    cmd: \${program} \${PORT} --host=0.0.0.0\n`;
+    await using house = await openHouse({ config: config('x').replace('18100', String(holder.port)) + wide });
+    await echo(house, 'plain');
+    expect(house.instance('plain')?.portNumber).toBe(holder.port);
+    await house.drover.stop('plain');
+    await echo(house, 'wide');
+    expect(house.instance('wide')?.portNumber).toBeGreaterThan(holder.port);
+  });
+
+  test('a port is given once: while its engine starts, to no other and to no instance; and again when that has ended', async () => {
+    const first = (() => {
+      using held = serve('127.0.0.1');
+      return held.port;
+    })();
+    await using house = await openHouse({
+      config: config('x').replace('18100', String(first)),
+      models: { 'a.gguf': tinyLlama() },
+    });
+    const asked = house.ask('never').catch(() => undefined);
+    await house.untilState('never', 'starting');
+    const port = house.instance('never')?.portNumber ?? 0;
+    const instances = house.core.desks?.instances;
+    const { port: promised } = (await instances?.create({
+      name: 'b',
+      modelPath: join(house.modelsFolder, 'a.gguf'),
+    })) ?? {
+      port: 0,
+    };
+    expect(promised).toBeGreaterThan(port);
+    await Promise.all([echo(house, 'plain'), echo(house, 'checked')]);
+    const ports = ['never', 'plain', 'checked'].map((id) => house.instance(id)?.portNumber ?? 0);
+    expect(new Set([...ports, promised]).size).toBe(4);
+    await house.drover.stop('never', { force: true });
+    await asked;
+    await echo(house, 'unchecked');
+    expect(house.instance('unchecked')?.portNumber).toBe(port);
+  });
+
+  test('no port is left: the load says what to change', async () => {
+    using _ = serve('127.0.0.1', 65_535);
+    await using house = await openHouse({ config: config('x').replace('18100', '65535') });
+    const fault = await faultOf(house.ask('plain'));
+    expect(fault.kind).toBe('unavailable');
+    expect(fault.hint).toContain('startPort');
   });
 
   test('a port that somebody takes while the command starts is given up for another, three times at most', async () => {
