@@ -252,8 +252,8 @@ export class EngineProcess {
   #isOurs(run: Run): boolean {
     const { portNumber } = this.spec;
     if (run.child.hasExited) return false;
-    if (portNumber === null || ownsPort(run.child.pid, portNumber) !== false) return true;
-    return performance.now() - run.startedAt > BIND_MS;
+    if (portNumber === null || performance.now() - run.startedAt > BIND_MS) return true;
+    return ownsPort(run.child.pid, portNumber) !== false;
   }
 
   #headers(): Record<string, string> {
