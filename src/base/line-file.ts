@@ -69,8 +69,9 @@ export class LineFile {
   /** The lines, newest first, over turned-over files too; it reads only as far as it is asked, and `limitBytes` at most. */
   *backwards(limitBytes: number): Generator<string, void, void> {
     let left = limitBytes;
+    const read = new Set<number>();
     for (const path of this.#files()) {
-      for (const { line, bytes } of linesBackwards(path)) {
+      for (const { line, bytes } of linesBackwards(path, read)) {
         left -= bytes;
         if (left < 0) return;
         if (line !== '') yield line;
@@ -116,9 +117,13 @@ export class LineFile {
   }
 }
 
-/** The lines of a file, the last one first, read as far as it is asked; none where there is no file. */
+/**
+ * The lines of a file, the last one first, read as far as it is asked; none where there is no file. `read`: files that were read
+ * already, by inode: one that is turned over meanwhile has another name then.
+ */
 export function* linesBackwards(
   path: string,
+  read: Set<number>,
 ): Generator<{ readonly line: string; readonly bytes: number }, void, void> {
   let descriptor: number;
   try {
@@ -128,7 +133,10 @@ export function* linesBackwards(
     return;
   }
   try {
-    let end = fstatSync(descriptor).size;
+    const { size, ino } = fstatSync(descriptor);
+    if (read.has(ino)) return;
+    read.add(ino);
+    let end = size;
     /** The pieces of a line whose beginning has not been read, in order. */
     let rest: Buffer[] = [];
     while (end > 0) {

@@ -79,8 +79,9 @@ function found(
 
 /** What the files of the log hold, newest first, the last line first. */
 export function* fileLines(files: readonly string[]): Generator<LogLine, void, void> {
+  const read = new Set<number>();
   for (const path of files) {
-    for (const { line } of linesBackwards(path)) {
+    for (const { line } of linesBackwards(path, read)) {
       const read = parsed(line);
       if (read !== null) yield read;
     }

@@ -1,6 +1,7 @@
 // `cmd` entries: another server is started, found ready, asked, stopped and lost like our own engine.
 import { describe, expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { faultOf } from '../fixtures/fault-of.ts';
 import { isAlive, openHouse, type TestHouse } from '../fixtures/house.ts';

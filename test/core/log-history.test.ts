@@ -1,11 +1,12 @@
 // Older lines of the log and of engines, page by page from real files.
 import { expect, test } from 'bun:test';
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLine } from '../../src/base/log.ts';
 import { logFilesOf } from '../../src/base/log-file.ts';
 import type { LogEntry } from '../../src/core/instance-logs.ts';
 import { LogHistory } from '../../src/core/log-history.ts';
+import { fileLines } from '../../src/core/log-search.ts';
 import { temporaryFolder } from '../fixtures/drover.ts';
 
 const never = new AbortController().signal;
@@ -96,4 +97,19 @@ test('a page of a large file reads its end only, closes it, and ends when its re
   expect(open.length).toBeLessThan(200);
   const left = AbortSignal.abort(new Error('gone'));
   await expect(history.page({ beforeMs: 0, limit: 1, modelId: null }, left)).rejects.toThrow('gone');
+});
+
+test('a file that is turned over while it is read is not read again under its new name', () => {
+  using folder = temporaryFolder('history-turned');
+  const path = join(folder.path, 'drover.log');
+  const lines = Array.from({ length: 60 }, (_, index) => line(index, `line ${index}`));
+  writeFileSync(`${path}.1`, written(lines.slice(0, 30)));
+  writeFileSync(path, written(lines.slice(30)));
+  const reading = fileLines(logFilesOf(path));
+  const read = [reading.next().value];
+  renameSync(`${path}.1`, `${path}.2`);
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, written([line(99, 'new')]));
+  read.push(...reading);
+  expect(read.map((one) => one?.at)).toEqual(lines.map(({ at }) => at).reverse());
 });

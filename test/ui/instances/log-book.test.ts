@@ -88,3 +88,15 @@ test('older lines are put in by their time, and what is here already is not here
   book.clear();
   expect(book.olderBefore()).toBeNull();
 });
+
+test('new lines do not push away the older ones that somebody asked for', () => {
+  const book = new LogBook();
+  book.add(Array.from({ length: MOST_LINES }, (_, index) => line(`${index}`, { at: 10_000 + index })));
+  book.addOlder(Array.from({ length: 5000 }, (_, index) => line(`old ${index}`, { at: index })));
+  book.add([line('new', { at: 90_000 })]);
+  expect(book.lines.length).toBeLessThanOrEqual(MOST_LINES + 5000);
+  // One too many: what goes is a step of the oldest, and no more.
+  expect(book.lines[0]?.message).toBe('old 2001');
+  book.add([line('newer', { at: 90_001 })]);
+  expect(book.lines[0]?.message).toBe('old 2001');
+});

@@ -22,6 +22,7 @@ export interface LogFilter {
 }
 
 export const MOST_LINES = 20_000;
+const MOST_WITH_OLDER = 100_000;
 /** Room is made in steps, so that not every line moves all others. */
 const STEP = 2000;
 
@@ -47,6 +48,8 @@ export class LogBook {
   #lines: HeldLine[] = [];
   #count = 0;
   #droppedCount = 0;
+  /** Lines that somebody asked for make room for themselves: new ones do not push them away at once. */
+  #olderCount = 0;
   /** Everything from then on is held; null: what is held is what the server had at hand. */
   #wholeSince: number | null = null;
 
@@ -61,8 +64,9 @@ export class LogBook {
 
   add(lines: readonly LogLine[]): void {
     const all = [...this.#lines, ...lines.map((line) => this.#held(line))];
-    const excess = all.length > MOST_LINES ? all.length - MOST_LINES + STEP : 0;
-    this.#droppedCount += Math.min(excess, all.length);
+    const most = Math.min(MOST_LINES + this.#olderCount, MOST_WITH_OLDER);
+    const excess = all.length > most ? Math.min(all.length, all.length - most + STEP) : 0;
+    this.#droppedCount += excess;
     if (excess > 0) this.#wholeSince = null;
     this.#lines = excess === 0 ? all : all.slice(excess);
   }
@@ -89,12 +93,14 @@ export class LogBook {
     if (first !== undefined) this.#wholeSince = first.at;
     // What stood first at one time stays first.
     this.#lines = [...fresh.reverse(), ...this.#lines].sort((left, right) => left.at - right.at);
+    this.#olderCount += fresh.length;
     this.#droppedCount = Math.max(0, this.#droppedCount - fresh.length);
   }
 
   clear(): void {
     this.#lines = [];
     this.#droppedCount = 0;
+    this.#olderCount = 0;
     this.#wholeSince = null;
   }
 
