@@ -1,14 +1,12 @@
 // launchd: the text of the property list, and what launchctl is told. Pure. Sources: launchd.plist(5), launchctl(1).
 import { join } from 'node:path';
 import { type ServiceJob, type ServicePlan, step, tryStep } from './job.ts';
+import { xmlText } from './xml.ts';
 
 export const LABEL = 'local.drover';
 
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
 export function launchdPlist(job: ServiceJob, logFolder: string): string {
-  const text = (value: string): string => `<string>${escaped(value)}</string>`;
+  const text = (value: string): string => `<string>${xmlText(value)}</string>`;
   const log = text(join(logFolder, 'drover.service.log'));
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -3,13 +3,11 @@
 // a task needs none, and runs whatever answers. Pure. Sources: Task Scheduler schema 1.2, schtasks' documentation.
 import { win32 } from 'node:path';
 import { type ServiceJob, type ServicePlan, step, tryStep } from './job.ts';
+import { xmlText } from './xml.ts';
 
 export const TASK = 'Drover';
 /** LocalService: few rights, no password. */
 const LOCAL_SERVICE = 'S-1-5-19';
-
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** As CommandLineToArgvW takes words apart. */
 export const quotedWord = (word: string): string =>
@@ -29,11 +27,11 @@ export function windowsTask(job: ServiceJob, userName: string): string {
     '  <Triggers>',
     isSystem
       ? '    <BootTrigger><Enabled>true</Enabled></BootTrigger>'
-      : `    <LogonTrigger><Enabled>true</Enabled><UserId>${escaped(userName)}</UserId></LogonTrigger>`,
+      : `    <LogonTrigger><Enabled>true</Enabled><UserId>${xmlText(userName)}</UserId></LogonTrigger>`,
     '  </Triggers>',
     '  <Principals>',
     '    <Principal id="Author">',
-    `      <UserId>${isSystem ? LOCAL_SERVICE : escaped(userName)}</UserId>`,
+    `      <UserId>${isSystem ? LOCAL_SERVICE : xmlText(userName)}</UserId>`,
     ...(isSystem ? [] : ['      <LogonType>InteractiveToken</LogonType>']),
     '      <RunLevel>LeastPrivilege</RunLevel>',
     '    </Principal>',
@@ -49,9 +47,9 @@ export function windowsTask(job: ServiceJob, userName: string): string {
     '  </Settings>',
     '  <Actions Context="Author">',
     '    <Exec>',
-    `      <Command>${escaped(program)}</Command>`,
-    `      <Arguments>${escaped(args)}</Arguments>`,
-    `      <WorkingDirectory>${escaped(job.dataFolder)}</WorkingDirectory>`,
+    `      <Command>${xmlText(program)}</Command>`,
+    `      <Arguments>${xmlText(args)}</Arguments>`,
+    `      <WorkingDirectory>${xmlText(job.dataFolder)}</WorkingDirectory>`,
     '    </Exec>',
     '  </Actions>',
     '</Task>',
