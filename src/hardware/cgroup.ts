@@ -29,8 +29,8 @@ export async function readCgroupLevels(system: System): Promise<CgroupLevels> {
   };
 }
 
-// `4:cpu,cpuacct:/user.slice` and `0::/user.slice`; a path may hold colons.
-function parseMembership(text: string): Map<string, string> {
+/** Controller → path; `4:cpu,cpuacct:/user.slice`, and `0::/user.slice` under an empty name; a path may hold colons. */
+export function parseMembership(text: string): Map<string, string> {
   const paths = new Map<string, string>();
   for (const line of text.split('\n')) {
     const match = /^\d+:([^:]*):(.*)$/.exec(line);

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Keeper } from '../core/drover.ts';
+import { parseMembership } from '../hardware/cgroup.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,8 +37,9 @@ export function keeperOf({ environment, pids, parentPid, hasTerminal, membership
 
 /** The innermost unit, where that is a service; of a user where the manager is a user's own. */
 function unitOf(membership: string): { readonly name: string; readonly isOfUser: boolean } | null {
-  const paths = membership.split('\n').flatMap((line) => /^(?:0:|\d+:name=systemd):(.*)$/.exec(line)?.[1] ?? []);
-  for (const path of paths) {
+  const paths = parseMembership(membership);
+  // The hierarchy of systemd's own, where both are mounted, and the unified one.
+  for (const path of [paths.get('name=systemd') ?? '', paths.get('') ?? '']) {
     const units = path.split('/').filter((part) => /\.(service|scope|slice)$/.test(part));
     const name = units.at(-1) ?? '';
     const isManager = /^user@.*\.service$/.test(name);

@@ -1,12 +1,18 @@
 // Tells systemd that the server is ready, is stopping, and is alive: datagrams to the socket that it names. Nothing is sent where
 // nobody asked. Sources: sd_notify(3), unix(7).
-import { openNativeLibrary } from '../hardware/native.ts';
+import { type NativeLibrary, type NativeSignatures, openNativeLibrary } from '../hardware/native.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const LIBRARIES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'];
+
+const SOCKETS: NativeSignatures = {
+  socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  close: { args: ['i32'], returns: 'i32' },
+};
 
 export interface Notifier {
   ready(): void;
@@ -22,7 +28,9 @@ const NOBODY: Notifier = { ready: () => undefined, stopping: () => undefined };
 export function openNotifier(environment: Environment): Notifier {
   const path = environment.NOTIFY_SOCKET ?? '';
   if (process.platform !== 'linux' || !/^[/@]/.test(path)) return NOBODY;
-  const send = (text: string): void => sendTo(path, text);
+  const { library } = openNativeLibrary(LIBRARIES, SOCKETS);
+  if (library === null) return NOBODY;
+  const send = (text: string): void => sendTo(library, path, text);
   const watchdogMs = watchdogOf(environment);
   return {
     ready() {
@@ -41,13 +49,7 @@ export function watchdogOf(environment: Environment, pid = process.pid): number 
   return wanted / 1000;
 }
 
-function sendTo(path: string, text: string): void {
-  const { library } = openNativeLibrary(LIBRARIES, {
-    socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
-    sendto: { args: ['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], returns: 'i32' },
-    close: { args: ['i32'], returns: 'i32' },
-  });
-  if (library === null) return;
+function sendTo(library: NativeLibrary, path: string, text: string): void {
   const descriptor = Number(library.call('socket', AF_UNIX, SOCK_DGRAM_CLOEXEC, 0) ?? -1);
   if (descriptor < 0) return;
   const message = Buffer.from(text);

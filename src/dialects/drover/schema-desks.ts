@@ -1,7 +1,9 @@
 // The shapes of our own API about downloads, repositories and the making of a configuration: bodies that are checked,
 // answers field by field.
+
 import { Type } from '@sinclair/typebox';
 import { FAULT_KINDS } from '../../base/fault.ts';
+import { LOG_LEVELS } from '../../base/log.ts';
 import { epochMs, list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
 const open = { additionalProperties: true } as const;
@@ -126,7 +128,7 @@ export const logHistoryAnswer = () =>
     lines: list(
       Type.Object({
         at: epochMs(),
-        level: oneOf(['debug', 'info', 'warn', 'error']),
+        level: oneOf(LOG_LEVELS),
         source: text('`engine:` and a model, where its engine said it.'),
         message: text(),
         fields: Type.Record(Type.String(), Type.Unknown()),
