@@ -3,31 +3,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-
-interface Target {
-  readonly platform: NodeJS.Platform;
-  readonly arch: string;
-  readonly bun: Bun.Build.CompileTarget;
-}
-
-// x64 ships as baseline: the others die with "Illegal instruction" on processors without AVX2.
-const TARGETS: Readonly<Record<string, Target>> = {
-  'linux-x64': { platform: 'linux', arch: 'x64', bun: 'bun-linux-x64-baseline' },
-  'linux-arm64': { platform: 'linux', arch: 'arm64', bun: 'bun-linux-arm64' },
-  'linux-x64-musl': { platform: 'linux', arch: 'x64', bun: 'bun-linux-x64-baseline-musl' },
-  'linux-arm64-musl': { platform: 'linux', arch: 'arm64', bun: 'bun-linux-arm64-musl' },
-  'darwin-x64': { platform: 'darwin', arch: 'x64', bun: 'bun-darwin-x64' },
-  'darwin-arm64': { platform: 'darwin', arch: 'arm64', bun: 'bun-darwin-arm64' },
-  'windows-x64': { platform: 'win32', arch: 'x64', bun: 'bun-windows-x64-baseline' },
-  'windows-arm64': { platform: 'win32', arch: 'arm64', bun: 'bun-windows-arm64' },
-};
+import { hostTarget, programName, TARGETS, type TargetName, targetNamed } from './release/targets.ts';
+import type { ReleaseOrigin } from './src/upgrade/origin.ts';
 
 const ROOT = import.meta.dir;
 const DIST = join(ROOT, 'dist');
-const suffix = (platform: string): string => (platform === 'win32' ? '.exe' : '');
 
 /** Where the executable of this machine lies. */
-export const hostBinary = join(DIST, `drover${suffix(process.platform)}`);
+export const hostBinary = join(DIST, programName(process.platform));
 
 function install(): void {
   const run = Bun.spawnSync([process.execPath, 'install', '--frozen-lockfile', '--ignore-scripts'], {
@@ -45,15 +28,19 @@ function install(): void {
  * When the source was made, so that one source makes one executable: `SOURCE_DATE_EPOCH`, else the commit's time; null
  * where there is neither.
  */
-function sourceSeconds(): number | null {
+export function sourceSeconds(): number | null {
   const { SOURCE_DATE_EPOCH: given = '' } = process.env;
   if (/^\d{1,12}$/.test(given)) return Number(given);
+  const said = gitSays('log', '-1', '--format=%ct');
+  return said !== null && /^\d+$/.test(said) ? Number(said) : null;
+}
+
+/** Null where there is no git, or no repository. */
+export function gitSays(...words: readonly string[]): string | null {
   try {
-    const run = Bun.spawnSync(['git', 'log', '-1', '--format=%ct'], { cwd: ROOT, stdout: 'pipe', stderr: 'ignore' });
-    const said = run.stdout.toString().trim();
-    return run.exitCode === 0 && /^\d+$/.test(said) ? Number(said) : null;
+    const run = Bun.spawnSync(['git', ...words], { cwd: ROOT, stdout: 'pipe', stderr: 'ignore' });
+    return run.exitCode === 0 ? run.stdout.toString().trim() : null;
   } catch {
-    // No git here.
     return null;
   }
 }
@@ -101,47 +88,66 @@ export async function buildPage(): Promise<void> {
   renameSync(temporary, PAGE_FOLDER);
 }
 
-/** Compiles to `outfile`; a null target is this machine's own runtime. Throws with the bundler's messages. */
-export async function build(outfile: string, target: Target | null): Promise<void> {
-  const { version } = (await Bun.file(join(ROOT, 'package.json')).json()) as { version: string };
-  mkdirSync(DIST, { recursive: true });
-  const temporary = `${outfile}.${process.pid}.tmp${suffix(target?.platform ?? process.platform)}`;
-  const result = await Bun.build({
-    entrypoints: [join(ROOT, 'src/main.ts'), join(ROOT, 'src/base/digest-worker.ts')],
-    // All that uses a worker ends up in the one file of main, so the worker is looked for beside that.
-    naming: { entry: '[name].[ext]' },
-    target: 'bun',
-    format: 'esm',
-    bytecode: true,
-    // Verbs and what is asked for rarely lie apart, so that a start does not read them.
-    splitting: true,
-    // Elysia reads the source of handlers: identifiers keep their names.
-    minify: { whitespace: true, syntax: true, identifiers: false },
-    define: {
-      'process.env.NODE_ENV': '"production"',
-      DROVER_VERSION: JSON.stringify(version),
-      DROVER_BUILD_SECONDS: JSON.stringify(sourceSeconds()),
-    },
-    compile: {
-      ...(target === null ? {} : { target: target.bun }),
-      outfile: temporary,
-      assets: [join(ROOT, 'assets'), PAGE_FOLDER],
-      autoloadDotenv: false,
-      autoloadBunfig: false,
-      autoloadTsconfig: false,
-      autoloadPackageJson: false,
-    },
-  });
-  if (!result.success) throw new AggregateError(result.logs, 'the build failed');
-  rmSync(outfile, { force: true });
-  renameSync(temporary, outfile);
+export interface BuildOptions {
+  /** What it says of itself; the package's own unless given. */
+  readonly version?: string;
+  readonly origin?: ReleaseOrigin;
 }
 
-async function buildNamed(name: string): Promise<void> {
-  const target = TARGETS[name];
-  if (target === undefined) throw new Error(`unknown target ${name}; known: ${Object.keys(TARGETS).join(', ')}`);
-  const outfile = join(DIST, `drover-${name}${suffix(target.platform)}`);
-  await build(outfile, target);
+/** `release/origin.json`: where releases of this program come from, and whose they are. */
+export const readOrigin = async (): Promise<ReleaseOrigin> =>
+  (await Bun.file(join(ROOT, 'release/origin.json')).json()) as ReleaseOrigin;
+export const readVersion = async (): Promise<string> =>
+  ((await Bun.file(join(ROOT, 'package.json')).json()) as { version: string }).version;
+
+/**
+ * Compiles to `outfile`; a null target is this machine, with its own runtime. The same source makes the same bytes: the
+ * bundler writes the name of its output into it, so that name is the same for all. Throws with the bundler's messages.
+ */
+export async function build(outfile: string, name: TargetName | null, options: BuildOptions = {}): Promise<void> {
+  const folder = join(DIST, `.${process.pid}.${basename(outfile)}.tmp`);
+  const program = programName(name === null ? process.platform : TARGETS[name].platform);
+  mkdirSync(folder, { recursive: true });
+  try {
+    const result = await Bun.build({
+      entrypoints: [join(ROOT, 'src/main.ts'), join(ROOT, 'src/base/digest-worker.ts')],
+      // All that uses a worker ends up in the one file of main, so the worker is looked for beside that.
+      naming: { entry: '[name].[ext]' },
+      target: 'bun',
+      format: 'esm',
+      bytecode: true,
+      // Verbs and what is asked for rarely lie apart, so that a start does not read them.
+      splitting: true,
+      // Elysia reads the source of handlers: identifiers keep their names.
+      minify: { whitespace: true, syntax: true, identifiers: false },
+      define: {
+        'process.env.NODE_ENV': '"production"',
+        DROVER_VERSION: JSON.stringify(options.version ?? (await readVersion())),
+        DROVER_BUILD_SECONDS: JSON.stringify(sourceSeconds()),
+        DROVER_TARGET: JSON.stringify(name ?? hostTarget()),
+        DROVER_RELEASE_ORIGIN: JSON.stringify(options.origin ?? (await readOrigin())),
+      },
+      compile: {
+        ...(name === null ? {} : { target: TARGETS[name].bun }),
+        outfile: join(folder, program),
+        assets: [join(ROOT, 'assets'), PAGE_FOLDER],
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        autoloadTsconfig: false,
+        autoloadPackageJson: false,
+      },
+    });
+    if (!result.success) throw new AggregateError(result.logs, 'the build failed');
+    rmSync(outfile, { force: true });
+    renameSync(join(folder, program), outfile);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function buildNamed(name: TargetName): Promise<void> {
+  const outfile = join(DIST, programName(TARGETS[name].platform).replace('drover', `drover-${name}`));
+  await build(outfile, name);
   process.stderr.write(`built ${outfile} (${(Bun.file(outfile).size / 1e6).toFixed(0)} MB)\n`);
 }
 
@@ -170,9 +176,10 @@ export function runInstalled(script: string, words: readonly string[]): number {
 /** Builds what the words ask for. */
 async function buildAsked(words: readonly string[]): Promise<void> {
   const at = words.indexOf('--target');
+  if (words.includes('--new-key')) return (await import('./release/make.ts')).makeKeyAsked(words);
   await buildPage();
-  if (words.includes('--all')) for (const name of Object.keys(TARGETS)) await buildNamed(name);
-  else if (at !== -1) await buildNamed(words[at + 1] ?? '');
+  if (words.includes('--all')) await (await import('./release/make.ts')).makeAsked(words);
+  else if (at !== -1) await buildNamed(targetNamed(words[at + 1] ?? ''));
   else await build(hostBinary, null);
 }
 

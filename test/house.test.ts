@@ -8,7 +8,7 @@ const SOURCE = join(import.meta.dir, '../src');
 const ARROW: readonly (readonly string[])[] = [
   ['main'],
   ['cli'],
-  ['server', 'service'],
+  ['server', 'service', 'upgrade'],
   ['dialects'],
   ['core', 'access'],
   ['engine', 'models'],
@@ -115,9 +115,9 @@ test('a rule of place for each dangerous thing', () => {
   }[] = [
     {
       what: /\b(Bun\.spawn|Bun\.spawnSync|node:child_process)\b/,
-      where: /^(engine\/(process|install|inspect)|hardware\/gpu|service\/|cli\/config)/,
+      where: /^(engine\/(process|install|inspect)|hardware\/gpu|service\/|upgrade\/trial|cli\/config)/,
       sentence:
-        'spawning belongs to engine/process, engine/install, engine/inspect, hardware/gpu, service and cli/config (the editor)',
+        'spawning belongs to engine/process, engine/install, engine/inspect, hardware/gpu, service, upgrade/trial and cli/config (the editor)',
     },
     {
       what: /\b(process|Bun)\.env\b/,
@@ -126,7 +126,7 @@ test('a rule of place for each dangerous thing', () => {
     },
     {
       what: /\bprocess\.platform\b/,
-      where: /^(config\/paths|hardware\/|engine\/|service\/|base\/(sync|file)|main)/,
+      where: /^(config\/paths|hardware\/|engine\/|service\/|upgrade\/installation|base\/(sync|file)|main)/,
       sentence: 'the platform is asked in config/paths, hardware, engine, service and base/sync only',
     },
     {

@@ -212,6 +212,29 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./service.ts')).service,
   },
   {
+    name: 'update',
+    words: '',
+    help: 'bring the newest release, try it, put it in place, restart the server without a gap',
+    options: [
+      ['--check', 'only say whether there is a newer one'],
+      ['--no-restart', 'leave a running server as it is'],
+    ],
+    load: async () => (await import('./update.ts')).update,
+  },
+  {
+    name: 'rollback',
+    words: '',
+    help: 'go back to the version before the last update; again: forward',
+    options: [['--no-restart', 'leave a running server as it is']],
+    load: async () => (await import('./update.ts')).rollback,
+  },
+  {
+    name: 'self-test',
+    words: '',
+    help: 'serve for a moment in a folder of its own, and see that all of it works',
+    load: async () => (await import('./self-test.ts')).selfTest,
+  },
+  {
     name: 'completion',
     words: '<shell>',
     help: 'print completion for bash, zsh, fish or powershell',

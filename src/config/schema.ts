@@ -263,6 +263,13 @@ export const SETTINGS = {
     null,
     'Debian archive or mirror',
   ),
+  updateUrl: setting(
+    text,
+    '',
+    'DROVER_UPDATE_URL',
+    null,
+    'where "drover update" looks for releases (empty: where this executable comes from)',
+  ),
   logLevel: setting(
     oneOf('debug', 'info', 'warn', 'error'),
     'info',

@@ -7,7 +7,7 @@ import { isReserved } from '../models/names.ts';
 import type { ConfigEdit } from './config-file.ts';
 
 /** They decide what is run on this machine. Free where the file says `allowCustomCommands: true`. */
-const RUNS_PROGRAMS = ['engine', 'githubApi', 'githubDownloads', 'debianArchive'] as const;
+const RUNS_PROGRAMS = ['engine', 'githubApi', 'githubDownloads', 'debianArchive', 'updateUrl'] as const;
 /** They decide who may reach what. Never changed by a request. */
 const OPENS_DOORS = [
   ...(['allowCustomCommands', 'insecure', 'auth', 'requireApiKey', 'listen'] as const),

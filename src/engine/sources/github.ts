@@ -4,11 +4,11 @@ import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { extractArchive } from '../../base/archive.ts';
 import { Fault } from '../../base/fault.ts';
+import { sha256OfFile } from '../../base/file-sha256.ts';
 import { downloadFile } from '../../base/http-download.ts';
 import { OLDEST_SAFE_BUILD } from '../catalog.ts';
 import { assetsFor, buildNumberOf, newestFirst, type Release } from '../catalog-assets.ts';
 import { GithubApi } from './github-api.ts';
-import { sha256OfFile } from './github-digest.ts';
 import { flattenServer, foldersWith, moveContents } from './layout.ts';
 import type { BuildRequest, FetchOptions, LaunchRecipe, RemoteBuild, RemoteFile, SourceDriver } from './source.ts';
 

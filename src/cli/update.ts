@@ -1,0 +1,131 @@
+// `drover update` and `drover rollback`: the newest release in place of this executable, or the one before; a running server
+// goes over to it without a gap. Never unasked.
+import { join } from 'node:path';
+import { Fault, toFault } from '../base/fault.ts';
+import { realPathOf } from '../base/file.ts';
+import { environment } from '../config/load.ts';
+import type { Paths } from '../config/paths.ts';
+import { exchange, type Installation, installationOf, openInstallation } from '../upgrade/installation.ts';
+import { managerOf } from '../upgrade/manager.ts';
+import { ORIGIN, TARGET } from '../upgrade/origin.ts';
+import type { ReleaseSource } from '../upgrade/release.ts';
+import { type Looked, look, rollBack, update as updateInPlace } from '../upgrade/update.ts';
+import type { Call, Run } from './command-line.ts';
+import { bytesText, dim, green, print, printJson, progressLine, tell } from './terminal.ts';
+import { type Restarted, restartServers } from './update-restart.ts';
+import { VERSION } from './version.ts';
+
+export const update: Run = async (call) => {
+  const { target, source } = whereFrom(call);
+  const about = { ...source, target, version: VERSION };
+  if (call.options.check === true) return tellLooked(call, await look(about));
+  const installation = ownInstallation();
+  const bar = progressLine(call.isJson);
+  const looked = await updateInPlace({
+    ...about,
+    installation,
+    environment: environment(),
+    configWords: configWords(call.config.paths),
+    cacheFolder: join(call.config.paths.cache, 'updates'),
+    onStep: (step) => {
+      if (step === 'unpacked') bar.update('trying it out', 0, null);
+    },
+    onProgress: (what, doneBytes, totalBytes) => bar.update(`download ${what}`, doneBytes, totalBytes),
+  }).finally(() => bar.stop());
+  if (!looked.isNewer) return tellLooked(call, looked);
+  const restarted = await restartOrGoBack(call, installation, looked.newest);
+  return tellDone(call, { from: looked.current, to: looked.newest }, restarted);
+};
+
+export const rollback: Run = async (call) => {
+  const installation = ownInstallation();
+  const done = await rollBack({ installation, version: VERSION, environment: environment(), signal: call.signal });
+  return tellDone(call, done, await restartOrGoBack(call, installation, done.to));
+};
+
+interface Origin {
+  readonly target: string;
+  readonly source: ReleaseSource;
+}
+
+function whereFrom(call: Call): Origin {
+  const { updateUrl, offline } = call.config.settings;
+  if (offline) throw new Fault('offline', 'Offline nothing is fetched.', { blame: 'caller' });
+  const url = updateUrl === '' ? ORIGIN.url : updateUrl;
+  if (TARGET === null || ORIGIN.keys.length === 0 || url === null) {
+    const lacks = url === null ? 'knows no place that has releases' : 'trusts no key that signs releases';
+    throw new Fault('not_supported', `This executable was not made for a release: it ${lacks}.`, {
+      hint: 'Take one from a release, or build it anew from the newest source.',
+    });
+  }
+  if (!URL.canParse(url)) throw new Fault('config_invalid', `updateUrl is not an address: ${url}`);
+  return { target: TARGET, source: { url, keys: ORIGIN.keys, signal: call.signal } };
+}
+
+/** Throws `not_supported` where somebody else looks after the executable. */
+function ownInstallation(): Installation {
+  const program = realPathOf(process.execPath) ?? process.execPath;
+  const manager = managerOf(program, environment().DROVER_IMAGE === '1');
+  if (manager === null) return installationOf(program);
+  throw new Fault('not_supported', `${manager.name} looks after ${program}.`, { hint: manager.hint });
+}
+
+/** The new version must be able to read what is configured. */
+const configWords = ({ data, configFile }: Paths): string[] => [
+  '--data-dir',
+  data,
+  ...(configFile === join(data, 'config.yaml') ? [] : ['--config', configFile]),
+];
+
+/** A server that does not come up with the other version serves on with its own; then that one is put back. */
+async function restartOrGoBack(call: Call, installation: Installation, to: string): Promise<readonly Restarted[]> {
+  if (call.options.restart === false) return [];
+  try {
+    return await restartServers(call.config.paths, to, call.signal);
+  } catch (thrown) {
+    const fault = toFault(thrown);
+    {
+      using _held = openInstallation(installation);
+      exchange(installation);
+    }
+    throw new Fault(fault.kind, `${to} was put in place, but: ${fault.message} The version before is back.`, {
+      hint: fault.hint ?? 'drover logs tells more.',
+      cause: fault,
+    });
+  }
+}
+
+function tellLooked(call: Call, looked: Looked): number {
+  if (call.isJson) printJson(looked);
+  else if (looked.isNewer) {
+    const { sourceSeconds } = looked;
+    const day = sourceSeconds === null ? '' : ` of ${new Date(sourceSeconds * 1000).toISOString().slice(0, 10)}`;
+    print(`${looked.newest}${day} is there (${bytesText(looked.sizeBytes)}); this is ${looked.current}.`);
+    tell('"drover update" brings it.');
+  } else
+    print(
+      `${looked.current} is the newest version${looked.newest === looked.current ? '' : ` (${looked.newest} is released)`}.`,
+    );
+  return 0;
+}
+
+function tellDone(
+  call: Call,
+  { from, to }: { readonly from: string; readonly to: string },
+  restarted: readonly Restarted[],
+): number {
+  if (call.isJson) {
+    printJson({ from, to, restarted });
+    return 0;
+  }
+  print(`${green('✓')} ${from} → ${to}`);
+  for (const { url, version } of restarted) {
+    tell(
+      version === to
+        ? `  The server at ${url} runs it now.`
+        : `  The server at ${url} runs ${version}, from another executable.`,
+    );
+  }
+  tell(dim('  "drover rollback" goes back.', process.stderr));
+  return 0;
+}
