@@ -2,7 +2,7 @@
 // It must never write outside its root, through a link, or past its limits.
 import { copyFile, mkdir, open, symlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { Fault } from './fault.ts';
+import { Fault, toFault } from './fault.ts';
 import { syncFolder } from './file.ts';
 
 export interface ArchiveLimits {
@@ -40,6 +40,13 @@ export const badArchive = (message: string, entry?: string, cause?: unknown): Fa
     cause,
     details: entry === undefined ? {} : { entry: entry.slice(0, 200) },
   });
+
+/** What went wrong while an archive was read: the disk's own trouble is none of the archive. */
+export function readingFault(thrown: unknown): Fault {
+  const fault = toFault(thrown);
+  if (thrown instanceof Fault || fault.kind === 'disk_full' || fault.kind === 'not_writable') return fault;
+  return badArchive(`The archive is damaged or cut (${fault.message}).`, undefined, thrown);
+}
 
 const show = (name: string): string => JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
 

@@ -1,7 +1,6 @@
 // Tar entries into an intake, as the bytes come. The format is tar-stream's matter; the judgement is the intake's.
 import { type Extract, extract } from 'tar-stream';
-import { badArchive, type Intake } from './archive-intake.ts';
-import { Fault } from './fault.ts';
+import { badArchive, type Intake, readingFault } from './archive-intake.ts';
 
 type Entry = Extract extends AsyncIterable<infer Each> ? Each : never;
 
@@ -21,9 +20,7 @@ export async function readTar(source: AsyncIterable<Uint8Array>, intake: Intake)
     parser.destroy(null);
     // A Fault of the feeding (a limit, damaged data) says more than the parser's surprise.
     await feeding;
-    throw thrown instanceof Fault
-      ? thrown
-      : badArchive(`The archive is damaged or cut (${String(thrown)}).`, undefined, thrown);
+    throw readingFault(thrown);
   }
   await feeding;
   // Two empty blocks end a tar; without them it was cut between two entries.

@@ -1,8 +1,7 @@
 // Zip entries into an intake. The format is yauzl's matter; the judgement is the intake's.
 import { crc32 } from 'node:zlib';
 import { type Entry, open, type ZipFile } from 'yauzl';
-import { badArchive, type Intake } from './archive-intake.ts';
-import { Fault } from './fault.ts';
+import { badArchive, type Intake, readingFault } from './archive-intake.ts';
 
 const MADE_BY_UNIX = 3;
 const KIND_MASK = 0o170000;
@@ -21,9 +20,7 @@ export async function readZip(path: string, intake: Intake, onOffset: (bytes: nu
       onOffset(entry.compressedSize);
     }
   } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw badArchive(`The archive is damaged or cut (${reason}).`, undefined, thrown);
+    throw readingFault(thrown);
   } finally {
     zip?.close();
   }

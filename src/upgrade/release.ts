@@ -34,7 +34,7 @@ export async function newestRelease(source: ReleaseSource): Promise<Manifest> {
     ]);
     return readManifest(manifest.value ?? new Uint8Array(), signature.value ?? new Uint8Array(), source.keys);
   } catch (thrown) {
-    throw unfound(toFault(thrown), address);
+    throw unfound(toFault(thrown));
   }
 }
 
@@ -57,14 +57,14 @@ export async function fetchArchive(
     });
     return path;
   } catch (thrown) {
-    throw unfound(toFault(thrown), address);
+    throw unfound(toFault(thrown));
   }
 }
 
 /** A missing file there is not the caller's mistake. */
-function unfound(fault: Fault, address: string): Fault {
+function unfound(fault: Fault): Fault {
   if (fault.kind !== 'not_found') return fault;
-  return new Fault('bad_gateway', `There is no ${address}.`, {
+  return new Fault('bad_gateway', `There is no ${String(fault.details.url)}.`, {
     cause: fault,
     blame: 'remote',
     hint: 'A release may be in the making: try again in a while, or set updateUrl.',
