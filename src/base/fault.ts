@@ -98,8 +98,9 @@ export const FAULT_KINDS = Object.keys(KINDS) as readonly FaultKind[];
 /** HTTP status of a kind. */
 export const statusOf = (kind: FaultKind): number => KINDS[kind].status;
 
-/** Process exit code of a kind; documented in the README. */
-export const exitCodeOf = (kind: FaultKind): number => KINDS[kind].exitCode;
+/** Process exit code of a fault; documented in the README. A wrong answer of a remote host is the network's, not the engine's. */
+export const exitCodeOf = ({ kind, blame }: Pick<Fault, 'kind' | 'blame'>): number =>
+  kind === 'bad_gateway' && blame === 'remote' ? KINDS.offline.exitCode : KINDS[kind].exitCode;
 
 /** Wraps anything thrown; a Fault passes through, an abort becomes `cancelled`, a full disk and missing rights get their kinds. */
 export function toFault(thrown: unknown, fallback: FaultKind = 'internal'): Fault {

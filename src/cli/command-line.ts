@@ -87,7 +87,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       if (fault.hint !== undefined) tell(`  ${fault.hint}`);
       if (fault.kind === 'internal' && fault.cause instanceof Error) tell(fault.cause.stack ?? '');
     }
-    process.exit(exitCodeOf(fault.kind));
+    process.exit(exitCodeOf(fault));
   }
   // Pipes are written to their end before the process goes.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));

@@ -1,7 +1,7 @@
 // Has running servers go over to the executable that lies in place now: each starts its successor, which takes the port and ends
 // what it does not know. It must never end a server itself.
 
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import { pause } from '../base/sync.ts';
 import { type Paths, pathsIn } from '../config/paths.ts';
 import { STATE_FOLDER } from '../service/systemd-unit.ts';
@@ -17,6 +17,7 @@ export interface Restarted {
 /** Reading its configuration, resting, listening: see the handover's own limits. */
 const RESTART_MS = 120_000;
 const POLL_MS = 50;
+const BUSY_MS = 250;
 
 /**
  * Those of this data directory and, for who may look there, of the machine's service. Throws `unavailable` with what the
@@ -41,8 +42,8 @@ async function restart(client: ServerClient, paths: Paths, signal: AbortSignal):
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal, AbortSignal.timeout(RESTART_MS)]);
   const feed = await client.send('GET', '/drover/events', undefined, until);
-  await client.post('/drover/restart', { hard: true }, until);
   try {
+    await begin(client, until);
     return await Promise.race([refusal(feed), arrival(client, paths, until)]);
   } catch (thrown) {
     signal.throwIfAborted();
@@ -50,6 +51,20 @@ async function restart(client: ServerClient, paths: Paths, signal: AbortSignal):
     throw new Fault('unavailable', `The server at ${client.server.url} did not restart within ${RESTART_MS / 1000} s.`);
   } finally {
     over.abort();
+  }
+}
+
+/** One that has just taken over goes over itself only when the server before it has ended its last request. */
+async function begin(client: ServerClient, until: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await client.post('/drover/restart', { hard: true }, until);
+      return;
+    } catch (thrown) {
+      if (toFault(thrown).kind !== 'conflict') throw thrown;
+      until.throwIfAborted();
+    }
+    await pause(BUSY_MS);
   }
 }
 

@@ -1,15 +1,16 @@
 // `drover update` and `drover rollback`: the newest release in place of this executable, or the one before; a running server
 // goes over to it without a gap. Never unasked.
 import { join } from 'node:path';
-import { Fault, toFault } from '../base/fault.ts';
+import { Fault } from '../base/fault.ts';
 import { realPathOf } from '../base/file.ts';
 import { environment } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
-import { exchange, type Installation, installationOf, openInstallation } from '../upgrade/installation.ts';
+import { refreshExtras } from '../upgrade/extras.ts';
+import { type Installation, installationOf } from '../upgrade/installation.ts';
 import { ORIGIN, TARGET } from '../upgrade/origin.ts';
 import { managerOf } from '../upgrade/package-manager.ts';
 import type { ReleaseSource } from '../upgrade/release.ts';
-import { type Looked, look, rollBack, update as updateInPlace } from '../upgrade/update.ts';
+import { type Looked, look, type RolledBack, rollBack, update as updateInPlace } from '../upgrade/update.ts';
 import type { Call, Run } from './command-line.ts';
 import { bytesText, dim, green, print, printJson, progressLine, tell } from './terminal.ts';
 import { type Restarted, restartServers } from './update-restart.ts';
@@ -21,10 +22,12 @@ export const update: Run = async (call) => {
   if (call.options.check === true) return tellLooked(call, await look(about));
   const installation = ownInstallation();
   const bar = progressLine(call.isJson);
+  const servers = new Servers(call);
   const looked = await updateInPlace({
     ...about,
     installation,
     environment: environment(),
+    goOver: (version) => servers.goOver(version),
     configWords: configWords(call.config.paths),
     cacheFolder: join(call.config.paths.cache, 'updates'),
     onStep: (step) => {
@@ -33,15 +36,43 @@ export const update: Run = async (call) => {
     onProgress: (what, doneBytes, totalBytes) => bar.update(`download ${what}`, doneBytes, totalBytes),
   }).finally(() => bar.stop());
   if (!looked.isNewer) return tellLooked(call, looked);
-  const restarted = await restartOrGoBack(call, installation, looked.newest);
-  return tellDone(call, { from: looked.current, to: looked.newest }, restarted);
+  return finish(call, installation, { from: looked.current, to: looked.newest }, servers);
 };
 
 export const rollback: Run = async (call) => {
   const installation = ownInstallation();
-  const done = await rollBack({ installation, version: VERSION, environment: environment(), signal: call.signal });
-  return tellDone(call, done, await restartOrGoBack(call, installation, done.to));
+  const servers = new Servers(call);
+  const done = await rollBack({
+    installation,
+    version: VERSION,
+    environment: environment(),
+    goOver: (version) => servers.goOver(version),
+    signal: call.signal,
+  });
+  return finish(call, installation, done, servers);
 };
+
+/** Those that run the executable, and which of them went over to the version in place. */
+class Servers {
+  readonly #call: Call;
+  restarted: readonly Restarted[] = [];
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  async goOver(version: string): Promise<void> {
+    const { config, options, signal } = this.#call;
+    if (options.restart !== false) this.restarted = await restartServers(config.paths, version, signal);
+  }
+}
+
+/** Another version is in place: what lies beside it follows. */
+async function finish(call: Call, installation: Installation, done: RolledBack, servers: Servers): Promise<number> {
+  const stale = await refreshExtras(installation.program, { environment: environment(), signal: call.signal });
+  for (const path of stale) tell(`  ${path} stays as it was.`);
+  return tellDone(call, done, servers.restarted);
+}
 
 interface Origin {
   readonly target: string;
@@ -77,24 +108,6 @@ const configWords = ({ data, configFile }: Paths): string[] => [
   ...(configFile === join(data, 'config.yaml') ? [] : ['--config', configFile]),
 ];
 
-/** A server that does not come up with the other version serves on with its own; then that one is put back. */
-async function restartOrGoBack(call: Call, installation: Installation, to: string): Promise<readonly Restarted[]> {
-  if (call.options.restart === false) return [];
-  try {
-    return await restartServers(call.config.paths, to, call.signal);
-  } catch (thrown) {
-    const fault = toFault(thrown);
-    {
-      using _held = openInstallation(installation);
-      exchange(installation);
-    }
-    throw new Fault(fault.kind, `${to} was put in place, but: ${fault.message} The version before is back.`, {
-      hint: fault.hint ?? 'drover logs tells more.',
-      cause: fault,
-    });
-  }
-}
-
 function tellLooked(call: Call, looked: Looked): number {
   if (call.isJson) printJson(looked);
   else if (looked.isNewer) {
@@ -109,11 +122,7 @@ function tellLooked(call: Call, looked: Looked): number {
   return 0;
 }
 
-function tellDone(
-  call: Call,
-  { from, to }: { readonly from: string; readonly to: string },
-  restarted: readonly Restarted[],
-): number {
+function tellDone(call: Call, { from, to }: RolledBack, restarted: readonly Restarted[]): number {
   if (call.isJson) {
     printJson({ from, to, restarted });
     return 0;

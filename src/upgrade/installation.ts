@@ -25,6 +25,8 @@ export interface Installation {
   /** Where the one that comes is unpacked and tried. */
   readonly next: string;
   readonly lock: string;
+  /** The one before that, until it is seen that the new one serves. */
+  readonly older: string;
   /** Only while two change places. */
   readonly aside: string;
 }
@@ -38,6 +40,7 @@ export function installationOf(program: string): Installation {
     previous: join(folder, 'previous', name),
     next: join(folder, 'next', name),
     lock: join(folder, 'lock'),
+    older: join(folder, 'older', name),
     aside: join(folder, 'aside', name),
   };
 }
@@ -62,6 +65,7 @@ export function openInstallation(installation: Installation): Disposable {
   }
   rmSync(dirname(next), { recursive: true, force: true });
   finishExchange(installation);
+  dropOlder(installation);
   return held;
 }
 
@@ -76,11 +80,18 @@ function notOurs({ program }: Installation, fault: Fault): Fault {
   });
 }
 
-/** `next` takes the place of the program, which stays as `previous`. `onStep` hears when each of the two has happened. */
+/**
+ * `next` takes the place of the program, which stays as `previous`; what was that stays as `older` until `dropOlder`. `onStep`
+ * hears when each of the two has happened.
+ */
 export function putNext(installation: Installation, onStep: (step: 'kept' | 'replaced') => void): void {
-  const { program, previous, next } = installation;
+  const { program, previous, older, next } = installation;
   likeBefore(program, next);
   mkdirSync(dirname(previous), { recursive: true });
+  if (existsSync(previous)) {
+    mkdirSync(dirname(older), { recursive: true });
+    renameSync(previous, older);
+  }
   if (process.platform === 'win32') {
     // A program that runs can be renamed there, not replaced.
     makeRoom(previous);
@@ -100,6 +111,24 @@ export function putNext(installation: Installation, onStep: (step: 'kept' | 'rep
   syncFolder(dirname(program));
   onStep('replaced');
   rmSync(dirname(next), { recursive: true, force: true });
+}
+
+/** The new one is gone from its place, and all is as it was before `putNext`. */
+export function putBack(installation: Installation): void {
+  const { program, previous, next } = installation;
+  if (process.platform === 'win32') {
+    mkdirSync(dirname(next), { recursive: true });
+    renameSync(program, next);
+  }
+  renameSync(previous, program);
+  syncFolder(dirname(program));
+  dropOlder(installation);
+}
+
+/** What is not needed any more; where nothing else is left to go back to, it is kept. */
+export function dropOlder({ previous, older }: Installation): void {
+  if (!existsSync(previous) && existsSync(older)) renameSync(older, previous);
+  rmSync(dirname(older), { recursive: true, force: true });
 }
 
 /** The program and the one before change places, so that a second time undoes it. */

@@ -11,7 +11,7 @@ export interface TrialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const VERSION_MS = 60_000;
+const ASK_MS = 60_000;
 const SELF_TEST_MS = 120_000;
 
 /** Says its version. Throws `unavailable` where it does not. */
@@ -19,7 +19,7 @@ export async function versionOf(
   program: string,
   options: Pick<TrialOptions, 'environment' | 'signal'>,
 ): Promise<string> {
-  const said = await run([program, 'version', '--json'], VERSION_MS, options);
+  const said = await ask([program, 'version', '--json'], options);
   try {
     const { version } = JSON.parse(said) as { version?: unknown };
     if (typeof version === 'string') return version;
@@ -34,8 +34,12 @@ export async function tryOut(program: string, version: string, options: TrialOpt
   const said = await versionOf(program, options);
   if (said !== version) throw new Fault('unavailable', `The new executable says that it is ${said}, not ${version}.`);
   await run([program, 'self-test'], SELF_TEST_MS, options);
-  await run([program, 'config', 'check', ...options.configWords], VERSION_MS, options);
+  await ask([program, 'config', 'check', ...options.configWords], options);
 }
+
+/** What it prints. Throws `unavailable` where it fails. */
+export const ask = (argv: readonly string[], options: Pick<TrialOptions, 'environment' | 'signal'>): Promise<string> =>
+  run(argv, ASK_MS, options);
 
 async function run(
   argv: readonly string[],

@@ -3,9 +3,9 @@
 import { rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { extractArchive } from '../base/archive.ts';
-import { Fault } from '../base/fault.ts';
+import { Fault, toFault } from '../base/fault.ts';
 import { sha256OfFile } from '../base/file-sha256.ts';
-import { exchange, type Installation, openInstallation, putNext } from './installation.ts';
+import { dropOlder, exchange, type Installation, openInstallation, putBack, putNext } from './installation.ts';
 import { archiveFor, isNewer, type Manifest, type ReleaseArchive } from './manifest.ts';
 import { fetchArchive, newestRelease, type ReleaseSource } from './release.ts';
 import { type TrialOptions, tryOut, versionOf } from './trial.ts';
@@ -20,6 +20,8 @@ export interface UpdateOptions extends ReleaseSource, TrialOptions {
   readonly target: string;
   /** Where the archive is fetched to. */
   readonly cacheFolder: string;
+  /** Has who runs the old one go over to this version, which is in place. What it throws undoes that. */
+  readonly goOver?: (version: string) => Promise<void>;
   readonly onStep?: (step: UpdateStep) => void;
   readonly onProgress?: (what: string, doneBytes: number, totalBytes: number) => void;
 }
@@ -72,10 +74,26 @@ export async function update(options: UpdateOptions): Promise<Looked> {
     putNext(installation, (step) => onStep?.(step));
   } catch (thrown) {
     rmSync(dirname(installation.next), { recursive: true, force: true });
+    dropOlder(installation);
     throw thrown;
   }
   rmSync(path, { force: true });
+  await goOver(options, manifest.version, () => putBack(installation));
+  dropOlder(installation);
   return looked;
+}
+
+async function goOver(options: Pick<UpdateOptions, 'goOver'>, version: string, undo: () => void): Promise<void> {
+  try {
+    await options.goOver?.(version);
+  } catch (thrown) {
+    undo();
+    const fault = toFault(thrown);
+    throw new Fault(fault.kind, `${version} was put in place, but: ${fault.message} The version before is back.`, {
+      hint: fault.hint ?? 'drover logs tells more.',
+      cause: fault,
+    });
+  }
 }
 
 /** Only the program comes out, and only if it is the one that the manifest promises. */
@@ -103,7 +121,7 @@ export interface RolledBack {
 
 /** Back to the one before; a second time undoes that. Throws `not_found` where there is none, `unavailable` where it does not run. */
 export async function rollBack(
-  options: Pick<UpdateOptions, 'installation' | 'version' | 'environment' | 'signal'>,
+  options: Pick<UpdateOptions, 'installation' | 'version' | 'environment' | 'goOver' | 'signal'>,
 ): Promise<RolledBack> {
   const { installation, version } = options;
   using _held = openInstallation(installation);
@@ -114,5 +132,6 @@ export async function rollBack(
   }
   const to = await versionOf(installation.previous, options);
   exchange(installation);
+  await goOver(options, to, () => exchange(installation));
   return { from: version, to };
 }

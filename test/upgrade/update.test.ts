@@ -240,6 +240,26 @@ describe('the old one stays when', () => {
   });
 });
 
+test('where nobody goes over to the new one, all is as before: the old one, and the one before that', async () => {
+  using at = place(next);
+  await update(at.options);
+  at.server.serve((await paperRelease({ version: '3.0.0' })).files);
+  const seen: string[] = [];
+  const refuse = (version: string): Promise<void> => {
+    seen.push(version, paperVersion(at.program));
+    return Promise.reject(new Error('the server stays.'));
+  };
+  const fault = await faultOf(update({ ...at.options, version: '2.0.0', goOver: refuse }));
+  expect(fault.message).toBe('3.0.0 was put in place, but: the server stays. The version before is back.');
+  expect(paperVersion(at.program)).toBe('2.0.0');
+  expect(paperVersion(at.options.installation.previous)).toBe('1.0.0');
+  expect((await faultOf(rollBack({ ...at.options, version: '2.0.0', goOver: refuse }))).message).toContain('1.0.0');
+  expect(seen).toEqual(['3.0.0', '3.0.0', '1.0.0', '1.0.0']);
+  expect(paperVersion(at.program)).toBe('2.0.0');
+  expect(paperVersion(at.options.installation.previous)).toBe('1.0.0');
+  expect(readdirSync(at.options.installation.folder).sort()).toEqual(['lock', 'previous']);
+});
+
 test('there is nothing to go back to before the first update', async () => {
   using at = place(next);
   expect((await faultOf(rollBack(at.options))).kind).toBe('not_found');
