@@ -12,7 +12,7 @@ import { readManifest } from '../src/upgrade/manifest.ts';
 import { type CliResult, cleanEnvironment, temporaryFolder } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
 import { paperRelease, type ReleaseServer, releaseServer, signingKey, trustedKeys } from './fixtures/paper-release.ts';
-import { eventually, startLine } from './fixtures/restarts.ts';
+import { eventually, rests, startLine } from './fixtures/restarts.ts';
 import { tinyLlama } from './fixtures/tiny-models.ts';
 import { noUserManager, openUserManager } from './fixtures/user-manager.ts';
 
@@ -482,11 +482,20 @@ test.skipIf(noUserManager() !== null)(
     expect(two).toMatchObject({ version: '0.2.0', urls: one.urls });
     expect(two.pid).not.toBe(one.pid);
     expect(await isActive()).toBe(true);
+    // The one that the manager watches waits for the end of the others, and does nothing else.
+    const shown = await ada.run(['systemctl', '--user', 'show', '--property=MainPID', '--value', 'drover.service']);
+    expect(Number(shown.stdout)).toBe(one.pid);
+    await rests(one.pid);
     expect((await ada.drover('rollback')).exitCode).toBe(0);
     expect(await status()).toMatchObject({ version: '0.1.0', urls: one.urls });
     expect(await isActive()).toBe(true);
-    // What is killed is started again, as the version that lies in place.
+    // What is killed is started again, once nobody before it is left to go on, as the version that lies in place.
     const three = await status();
+    const log = join(data, 'logs/drover.log');
+    await eventually(
+      () => readFileSync(log, 'utf8').split('the server before this one has ended').length === 3,
+      () => readFileSync(log, 'utf8'),
+    );
     process.kill(three.pid, 'SIGKILL');
     await eventually(
       async () => (await isActive()) && (await status()).pid !== three.pid && (await status()).version === '0.1.0',

@@ -18,6 +18,7 @@ import {
   hammerChats,
   isGone,
   type Line,
+  rests,
   startLine,
   untilGone,
 } from './fixtures/restarts.ts';
@@ -760,6 +761,7 @@ describe('who waits for the first process', () => {
     const third = await line.restart();
     await untilGone(second.to);
     expect(isGone(first.pid)).toBe(false);
+    await rests(first.pid);
     expect(listeners(line.port)).toEqual([expect.stringContaining(`pid=${third.to},`)]);
     first.kill('SIGTERM');
     expect(await first.exited).toBe(0);

@@ -117,10 +117,12 @@ export class Successor {
     clearTimeout(timer);
   }
 
-  /** The last word: from now on it is on its own. */
+  /**
+   * The last word: from now on it is on its own. Whoever goes on waiting for its end must have it count as something to wait
+   * for: with nothing of that kind the runtime turns its loop without a pause, and does not hear of the end.
+   */
   hangUp(): void {
     this.#process.disconnect();
-    this.#process.unref();
   }
 
   #hear(value: unknown): void {
