@@ -1,8 +1,9 @@
 // Builds the executable: `bun build.ts` for this machine, `--target NAME` for another, `--all` for every one of the
 // table, `--start ARGS…` to install, build and run it. It needs nothing but Bun: it installs by the frozen lockfile first.
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { signatureState, withoutSignature } from './release/mach-o.ts';
 import { hostTarget, programName, TARGETS, type TargetName, targetNamed } from './release/targets.ts';
 import type { ReleaseOrigin } from './src/upgrade/origin.ts';
 
@@ -138,11 +139,17 @@ export async function build(outfile: string, name: TargetName | null, options: B
       },
     });
     if (!result.success) throw new AggregateError(result.logs, 'the build failed');
+    if (name?.startsWith('darwin') === true) dropStaleSignature(join(folder, program));
     rmSync(outfile, { force: true });
     renameSync(join(folder, program), outfile);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function dropStaleSignature(path: string): void {
+  const bytes = readFileSync(path);
+  if (signatureState(bytes) === 'stale') writeFileSync(path, withoutSignature(bytes));
 }
 
 async function buildNamed(name: TargetName): Promise<void> {
