@@ -248,5 +248,11 @@ export const VERBS: readonly Verb[] = [
     isHidden: true,
     load: async () => (await import('./complete.ts')).complete,
   },
+  {
+    name: 'man',
+    words: '',
+    help: 'print the manual page; read it with: drover man | man -l -',
+    load: async () => (await import('./manual.ts')).man,
+  },
   { name: 'version', words: '', help: 'print the version', load: async () => (await import('./state.ts')).version },
 ];
