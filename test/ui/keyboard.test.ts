@@ -160,6 +160,8 @@ describe('by keys alone', () => {
     await go('Keep walker-f32 loaded');
     await press('Enter');
     await page.getByText('Pinned').waitFor();
+    // The news may come before the answer, and until that the button takes nothing.
+    await page.locator('[aria-busy=true]').waitFor({ state: 'detached' });
     await isFocused(/^Let walker-f32 go/);
     await press('Enter');
     await page.getByText('Pinned').waitFor({ state: 'detached' });
