@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitCodeOf, toFault } from '../base/fault.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { SETTINGS } from '../config/schema.ts';
+import { COMMON_OPTIONS, FIRST_RUN_OPTION, HELP_OPTION, VERSION_OPTION } from './option-table.ts';
 import { red, tell } from './terminal.ts';
 import { VERBS, type Verb } from './verbs.ts';
 import { VERSION } from './version.ts';
@@ -26,14 +27,17 @@ export function makeProgram(
 ): Command {
   const program = new Command('drover')
     .description('Makes this machine serve language models.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help')
+    .version(VERSION, ...VERSION_OPTION)
+    .helpOption(...HELP_OPTION)
     .helpCommand('help [command]', 'print help for a command')
     .showHelpAfterError('(drover --help tells more)')
     .enablePositionalOptions()
     .exitOverride();
   for (const verb of VERBS) {
-    const command = program.command(`${verb.name} ${verb.words}`.trim()).description(verb.help).exitOverride();
+    const command = program
+      .command(`${verb.name} ${verb.words}`.trim(), { hidden: verb.isHidden === true })
+      .description(verb.help)
+      .exitOverride();
     for (const alias of verb.aliases ?? []) command.alias(alias);
     addCommonOptions(command);
     if (verb.takesSettings === true) addSettings(command);
@@ -46,7 +50,7 @@ export function makeProgram(
   // `drover` alone is the first run: plan, confirm, serve.
   addCommonOptions(program);
   addSettings(program);
-  program.option('-y, --yes', 'do not ask before the first download');
+  program.option(...FIRST_RUN_OPTION);
   program.action(async () => {
     const serve = VERBS.find((verb) => verb.name === 'serve');
     if (serve !== undefined) await onVerb(serve, [], bySettingName(program.opts()));
@@ -62,8 +66,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     if (verb.name !== 'serve')
       process.once('SIGINT', () => controller.abort(new DOMException('interrupted', 'AbortError')));
     const run = await verb.load();
+    let config: LoadedConfig | null = null;
     exitCode = await run({
-      config: loadConfig(options),
+      // Read where it is asked for: a wrong file is no matter of `version`, `man` and `completion`.
+      get config() {
+        config ??= loadConfig(options);
+        return config;
+      },
       words,
       options,
       isJson: options.json === true,
@@ -95,9 +104,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 function addCommonOptions(command: Command): void {
-  command.option('--data-dir <dir>', 'where Drover keeps its things');
-  command.option('--config <file>', 'configuration file (default: config.yaml in the data directory)');
-  command.option('--json', 'print JSON');
+  for (const [flags, help] of COMMON_OPTIONS) command.option(flags, help);
 }
 
 function addSettings(command: Command): void {

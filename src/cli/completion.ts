@@ -1,99 +1,136 @@
-// Shell completion made from the table of verbs; models are asked of `drover list` when a verb takes one.
+// `drover completion SHELL`: the script that has a shell ask `drover complete` what may stand where the cursor is. The same
+// text is right in the shell's folder for completions and where it is read by the shell's start file.
 import { Fault } from '../base/fault.ts';
-import { SETTINGS } from '../config/schema.ts';
 import type { Run } from './command-line.ts';
 import { print } from './terminal.ts';
-import { VERBS, type Verb } from './verbs.ts';
 
-const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)?.[0] ?? '';
-
-function optionsOf(verb: Verb): string[] {
-  const settings =
-    verb.takesSettings === true
-      ? Object.values(SETTINGS).flatMap((entry) => (entry.flag === null ? [] : [entry.flag]))
-      : [];
-  return [
-    '--data-dir',
-    '--config',
-    '--json',
-    '--help',
-    ...(verb.options ?? []).map(([flags]) => flags),
-    ...settings,
-  ].map(longOf);
-}
-
-const names = VERBS.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);
-const modelVerbs = VERBS.filter((verb) => verb.takesModel === true).map((verb) => verb.name);
-const actionVerbs = VERBS.flatMap(({ name, actions }) => (actions === undefined ? [] : [{ name, actions }]));
-// One id a line; quiet where no server runs and nothing is known.
-const MODELS = `drover list --json 2>/dev/null | sed -n 's/^    "id": "\\(.*\\)",$/\\1/p'`;
-
-const SHELLS: Readonly<Record<string, () => string>> = {
-  bash: () => `_drover() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" verb="\${COMP_WORDS[1]}" words=""
-  if [ "$COMP_CWORD" -eq 1 ]; then words="${names.join(' ')}"
-  else case "$word:$verb" in
-${VERBS.map((verb) => `    -*:${verb.name}) words="${optionsOf(verb).join(' ')}" ;;`).join('\n')}
-${actionVerbs.map(({ name, actions }) => `    *:${name}) words="${actions.join(' ')}" ;;`).join('\n')}
-${modelVerbs.map((name) => `    *:${name})`).join(' words="$(_drover_models)" ;;\n')} words="$(_drover_models)" ;;
-  esac; fi
-  COMPREPLY=($(compgen -W "$words" -- "$word"))
-}
-_drover_models() { ${MODELS}; }
-complete -o default -F _drover drover`,
-  zsh: () => `#compdef drover
+// The bash of macOS is of 2007: it has neither `compopt` nor negative indices, and cuts words at `:` and `=`.
+const BASH = `# bash completion for drover; a file of this text belongs to bash-completion/completions/drover
 _drover() {
-  local -a verbs models
-  verbs=(${VERBS.map((verb) => `'${verb.name}:${verb.help.replaceAll("'", '’').replaceAll(':', ' –')}'`).join(' ')})
-  if (( CURRENT == 2 )); then _describe command verbs; return; fi
-  if [[ $PREFIX == -* ]]; then
-    case $words[2] in
-${VERBS.map((verb) => `      ${verb.name}) compadd -- ${optionsOf(verb).join(' ')} ;;`).join('\n')}
+  local words=() count=0 at=0 rest=$COMP_LINE word line directive=
+  while [ "$at" -le "$COMP_CWORD" ]; do
+    word=\${COMP_WORDS[at]}
+    case $rest in
+      [[:blank:]]*) words[count]=$word; count=$((count + 1)) ;;
+      *) if [ "$count" -eq 0 ]; then words[0]=$word; count=1; else words[count - 1]+=$word; fi ;;
     esac
-    return
-  fi
-  case $words[2] in
-${actionVerbs.map(({ name, actions }) => `    ${name}) compadd ${actions.join(' ')} ;;`).join('\n')}
-    ${modelVerbs.join('|')}) models=(\${(f)"$(${MODELS})"}); compadd -a models ;;
-    *) _files ;;
+    rest=\${rest#"\${rest%%[![:blank:]]*}"}
+    rest=\${rest#"$word"}
+    at=$((at + 1))
+  done
+  local current=\${words[count - 1]} cut=
+  COMPREPLY=()
+  [ "$count" -lt 2 ] && return
+  case $current in *[:=]*) [[ $COMP_WORDBREAKS == *[:=]* ]] && cut=\${current%"\${current##*[:=]}"} ;; esac
+  while IFS= read -r line; do
+    case $line in
+      :*) directive=\${line#:} ;;
+      *)
+        word=\${line%%$'\\t'*}
+        word=\${word#"$cut"}
+        case $word in *[[:blank:]\\'\\"\\\\\\$\\\`\\&\\;\\(\\)]*) printf -v word %q "$word" ;; esac
+        COMPREPLY+=("$word")
+        ;;
+    esac
+  done < <("\${words[0]/#\\~/$HOME}" complete -- "\${words[@]:1:count-2}" "=$current" 2>/dev/null)
+  case $directive in
+    files | directories)
+      local kind=-f
+      [ "$directive" = directories ] && kind=-d
+      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen "$kind" -- "\${current#"$cut"}")
+      type compopt >/dev/null 2>&1 && compopt -o filenames
+      ;;
+    nospace) type compopt >/dev/null 2>&1 && compopt -o nospace ;;
   esac
 }
-compdef _drover drover`,
-  fish: () =>
-    [
-      'complete -c drover -f',
-      ...VERBS.map(
-        (verb) => `complete -c drover -n __fish_use_subcommand -a ${verb.name} -d '${verb.help.replaceAll("'", '’')}'`,
-      ),
-      ...VERBS.flatMap((verb) =>
-        optionsOf(verb).map(
-          (option) => `complete -c drover -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}`,
-        ),
-      ),
-      ...actionVerbs.map(
-        ({ name, actions }) => `complete -c drover -n '__fish_seen_subcommand_from ${name}' -a '${actions.join(' ')}'`,
-      ),
-      `complete -c drover -n '__fish_seen_subcommand_from ${modelVerbs.join(' ')}' -a '(${MODELS})'`,
-    ].join('\n'),
-  powershell: () => `Register-ArgumentCompleter -Native -CommandName drover -ScriptBlock {
+complete -F _drover drover`;
+
+const ZSH = `#compdef drover
+# zsh completion for drover; a file of this text belongs to a folder of $fpath, as _drover
+_drover() {
+  local line word help directive
+  local -a said items ahead
+  ahead=("\${(@Q)words[2,CURRENT-1]}")
+  said=("\${(@f)$(\${~words[1]} complete -- "\${ahead[@]}" "=\${(Q)PREFIX}" 2>/dev/null)}")
+  for line in "\${said[@]}"; do
+    if [[ $line == :* ]]; then directive=\${line#:}; continue; fi
+    [[ -z $line ]] && continue
+    word=\${line%%$'\\t'*}
+    help=\${line#*$'\\t'}
+    word=\${word//\\\\/\\\\\\\\}
+    items+=("\${word//:/\\\\:}\${help:+:$help}")
+  done
+  local -a how
+  [[ $directive == nospace ]] && how=(-S '')
+  (( \${#items} )) && _describe -V 'drover' items "\${how[@]}"
+  [[ $directive == (files|directories) && $PREFIX == --*=* ]] && compset -P '*='
+  case $directive in
+    files) _files ;;
+    directories) _files -/ ;;
+  esac
+}
+if [[ \${funcstack[1]} == _drover ]]; then
+  _drover "$@"
+elif (( \${+functions[compdef]} )); then
+  compdef _drover drover
+fi`;
+
+const FISH = `# fish completion for drover; a file of this text belongs to fish/vendor_completions.d/drover.fish
+function __drover_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l program (string replace -r '^~' -- $HOME $words[1])
+    set -l directive ''
+    for line in ($program complete -- $words[2..-1] "=$current" 2>/dev/null)
+        if string match -q -- ':*' $line
+            set directive (string sub -s 2 -- $line)
+        else
+            echo $line
+        end
+    end
+    set -l before (string match -r -- '^--[^=]*=' $current)
+    set -l rest (string replace -r -- '^--[^=]*=' '' $current)
+    switch $directive
+        case files
+            for path in (__fish_complete_path $rest)
+                echo "$before$path"
+            end
+        case directories
+            for path in (__fish_complete_directories $rest)
+                echo "$before$path"
+            end
+    end
+end
+complete -c drover -f -a '(__drover_complete)'`;
+
+const POWERSHELL = `# PowerShell completion for drover; this text belongs to the file that $PROFILE names
+Register-ArgumentCompleter -Native -CommandName drover -ScriptBlock {
   param($word, $ast, $at)
-  $verb = if ($ast.CommandElements.Count -gt 1) { $ast.CommandElements[1].ToString() } else { '' }
-  $words = switch ($verb) {
-${actionVerbs.map(({ name, actions }) => `    '${name}' { '${actions.join(' ')}'.Split(' ') }`).join('\n')}
-    { $_ -in ${modelVerbs.map((name) => `'${name}'`).join(', ')} } { (drover list --json 2>$null | ConvertFrom-Json).id }
-    default { '${names.join(' ')}'.Split(' ') }
+  $words = @($ast.CommandElements | Where-Object { $_.Extent.EndOffset -lt $at } | ForEach-Object { $_.ToString() })
+  $program = $words[0]
+  $before = @($words | Select-Object -Skip 1)
+  & $program complete '--' @before "=$word" 2>$null | ForEach-Object {
+    if ($_.StartsWith(':')) {
+      if ($_ -in ':files', ':directories') {
+        [System.Management.Automation.CompletionCompleters]::CompleteFilename($word)
+      }
+    } else {
+      $text, $help = $_ -split "\`t", 2
+      if (-not $help) { $help = $text }
+      [System.Management.Automation.CompletionResult]::new($text, $text, 'ParameterValue', $help)
+    }
   }
-  $words | Where-Object { $_ -like "$word*" } | ForEach-Object { [System.Management.Automation.CompletionResult]::new($_) }
-}`,
-};
+}`;
+
+const SHELLS: Readonly<Record<string, string>> = { bash: BASH, zsh: ZSH, fish: FISH, powershell: POWERSHELL };
 
 export const completion: Run = async (call) => {
   const [shell] = call.words;
-  const make = typeof shell === 'string' ? SHELLS[shell] : undefined;
-  if (make === undefined)
+  const script = typeof shell === 'string' && Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
+  if (script === undefined)
     throw new Fault('bad_request', `No completion for "${String(shell)}".`, {
       hint: `There is: ${Object.keys(SHELLS).join(', ')}.`,
     });
-  print(make());
+  print(script);
   return 0;
 };

@@ -1,6 +1,18 @@
 // The table of verbs: words, options and help as data, code loaded on demand. Help, completion and documents read it.
 import type { Run } from './command-line.ts';
 
+/** What completion offers for a word: names that the data directory or the server knows, or files. */
+export type WordKind =
+  | 'model'
+  | 'engine'
+  | 'key'
+  | 'user'
+  | 'download'
+  | 'setting'
+  | 'setting-value'
+  | 'file'
+  | 'directory';
+
 export interface Verb {
   readonly name: string;
   /** Positional words in commander's notation. */
@@ -10,10 +22,14 @@ export interface Verb {
   readonly options?: readonly (readonly [flags: string, help: string])[];
   /** What its first word may be; completion offers them. */
   readonly actions?: readonly string[];
+  /** What follows each of them. */
+  readonly wordsAfter?: Readonly<Record<string, readonly WordKind[]>>;
   /** Takes every setting as an option too. */
   readonly takesSettings?: boolean;
   /** Its first word is a model's name; completion offers them. */
   readonly takesModel?: boolean;
+  /** Of no use to a person: neither help nor the manual names it. */
+  readonly isHidden?: boolean;
   readonly load: () => Promise<Run>;
 }
 
@@ -95,6 +111,7 @@ export const VERBS: readonly Verb[] = [
     words: '[action] [id]',
     help: 'ls, pause ID, resume ID, cancel ID, rm ID: downloads of the server',
     actions: ['ls', 'pause', 'resume', 'cancel', 'rm'],
+    wordsAfter: { pause: ['download'], resume: ['download'], cancel: ['download'], rm: ['download'] },
     load: async () => (await import('./pull.ts')).downloads,
   },
   {
@@ -137,6 +154,7 @@ export const VERBS: readonly Verb[] = [
     words: '<action> [which]',
     help: 'ls, install [FILE|VERSION], use ID, update, rollback: builds of llama.cpp',
     actions: ['ls', 'install', 'use', 'update', 'rollback'],
+    wordsAfter: { install: ['file'], use: ['engine'] },
     takesSettings: true,
     load: async () => (await import('./engine.ts')).engine,
   },
@@ -168,6 +186,7 @@ export const VERBS: readonly Verb[] = [
     words: '<action> [key] [value]',
     help: 'get [KEY], set KEY VALUE, unset KEY, edit, path, check, generate [FOLDER]',
     actions: ['get', 'set', 'unset', 'edit', 'path', 'check', 'generate'],
+    wordsAfter: { get: ['setting'], set: ['setting', 'setting-value'], unset: ['setting'], generate: ['directory'] },
     load: async () => (await import('./config.ts')).config,
   },
   {
@@ -175,6 +194,7 @@ export const VERBS: readonly Verb[] = [
     words: '<action> [name]',
     help: 'add NAME, ls, rm NAME: keys that callers need as soon as there is one',
     actions: ['add', 'ls', 'rm'],
+    wordsAfter: { rm: ['key'] },
     options: [
       ['--scopes <list>', 'what the key may do, separated by commas (default: admin, which is everything)'],
       ['--key-stdin', 'take the key from stdin instead of making one'],
@@ -186,6 +206,7 @@ export const VERBS: readonly Verb[] = [
     words: '<action> [name]',
     help: 'add NAME, ls, rm NAME, passwd NAME: people who log in with a password',
     actions: ['add', 'ls', 'rm', 'passwd'],
+    wordsAfter: { rm: ['user'], passwd: ['user'] },
     options: [
       ['--scopes <list>', 'what the user may do, separated by commas (default: admin, which is everything)'],
       ['--password-stdin', 'take the password from stdin instead of asking for it'],
@@ -196,6 +217,8 @@ export const VERBS: readonly Verb[] = [
     name: 'import',
     words: '<program> <folder>',
     help: 'take over what another program has: claracore DIR',
+    actions: ['claracore'],
+    wordsAfter: { claracore: ['directory'] },
     options: [['-y, --yes', 'do it; otherwise the plan is shown']],
     load: async () => (await import('./import.ts')).importFrom,
   },
@@ -240,6 +263,19 @@ export const VERBS: readonly Verb[] = [
     help: 'print completion for bash, zsh, fish or powershell',
     actions: ['bash', 'zsh', 'fish', 'powershell'],
     load: async () => (await import('./completion.ts')).completion,
+  },
+  {
+    name: 'complete',
+    words: '[words...]',
+    help: 'what the scripts of "completion" ask',
+    isHidden: true,
+    load: async () => (await import('./complete.ts')).complete,
+  },
+  {
+    name: 'man',
+    words: '',
+    help: 'print the manual page; read it with: drover man | man -l -',
+    load: async () => (await import('./manual.ts')).man,
   },
   { name: 'version', words: '', help: 'print the version', load: async () => (await import('./state.ts')).version },
 ];

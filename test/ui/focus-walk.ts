@@ -1,6 +1,6 @@
 // Walks a page by Tab alone until the focus comes round, and tells what somebody without a mouse would stumble over: what is
 // not reached, what is not left, what is focused without being seen.
-import type { Locator, Page } from 'playwright-core';
+import type { ElementHandle, Locator, Page } from 'playwright-core';
 import { eventually } from '../fixtures/restarts.ts';
 
 export interface Walk {
@@ -66,14 +66,24 @@ export async function walk(page: Page, { isBackward = false, within }: WalkOptio
   return { stops, findings };
 }
 
-const hasFocus = (place: Locator): Promise<boolean> =>
-  place.evaluate((one) => (one.getRootNode() as Document | ShadowRoot).activeElement === one);
+type FocusState = 'focused' | 'elsewhere' | 'gone';
+const stateOf = (one: Element): FocusState => {
+  if (!one.isConnected) return 'gone';
+  return (one.getRootNode() as Document | ShadowRoot).activeElement === one ? 'focused' : 'elsewhere';
+};
+const hasFocus = async (place: Locator): Promise<boolean> => (await place.evaluate(stateOf)) === 'focused';
 
 /** Presses Tab until it has the focus. */
 export async function tabTo(page: Page, place: Locator, { isBackward = false } = {}): Promise<void> {
-  await place.waitFor({ state: 'attached' });
+  let found: ElementHandle<Element> | null = null;
   for (let pressed = 0; pressed < MOST_STOPS; pressed += 1) {
-    if (await hasFocus(place)) return;
+    // To look for it anew at every press takes most of the time: only where it was drawn anew.
+    let state = found === null ? 'gone' : await found.evaluate(stateOf);
+    if (state === 'gone') {
+      found = await place.elementHandle();
+      state = (await found?.evaluate(stateOf)) ?? 'gone';
+    }
+    if (state === 'focused') return;
     await page.keyboard.press(isBackward ? 'Shift+Tab' : 'Tab');
   }
   throw new Error(`Tab does not lead to ${place}`);
