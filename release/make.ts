@@ -97,6 +97,7 @@ async function textsFrom(program: string): Promise<readonly Packed[]> {
   const documents = ['LICENSE', 'README.md', 'CHANGELOG.md'].filter((name) => existsSync(join(ROOT, name)));
   return [
     ...documents.map((name) => file(name, { path: join(ROOT, name) })),
+    file('drover.1', { text: saidBy(program, 'man') }),
     ...Object.entries(SHELLS).map(([shell, name]) =>
       file(`completions/${name}`, { text: saidBy(program, 'completion', shell) }),
     ),

@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCodeOf, FAULT_KINDS } from '../src/base/fault.ts';
+import { exitCodeOf, FAULT_KINDS, Fault } from '../src/base/fault.ts';
 import { manualPage } from '../src/cli/manual.ts';
 import { EXIT_CODES } from '../src/cli/manual-facts.ts';
 import { optionsOf } from '../src/cli/option-table.ts';
@@ -75,7 +75,7 @@ test('every verb, alias, option, setting and exit code stands in it, and nothing
     expect(page.replace(/\n(\\&)?/g, ' ')).toContain(escaped(help));
   }
   const listed = EXIT_CODES.map(([code]) => code);
-  for (const kind of FAULT_KINDS) expect(listed).toContain(exitCodeOf(kind));
+  for (const kind of FAULT_KINDS) expect(listed).toContain(exitCodeOf(new Fault(kind, '')));
   const readme = readFileSync(join(import.meta.dir, '../README.md'), 'utf8');
   for (const code of listed) expect(readme).toMatch(new RegExp(`\\| ${code} \\|`));
 });

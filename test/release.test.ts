@@ -71,7 +71,7 @@ describe('a release', () => {
     const names = entries.map((entry) => entry.at(-1) ?? '');
     const folder = archiveOf('0.1.0').replace('.tar.gz', '');
     expect(names.every((name) => name.startsWith(`${folder}/`))).toBe(true);
-    for (const name of ['drover', 'LICENSE', 'README.md', 'completions/_drover', 'completions/drover.bash']) {
+    for (const name of ['drover', 'drover.1', 'LICENSE', 'README.md', 'CHANGELOG.md', 'completions/_drover']) {
       expect(names).toContain(`${folder}/${name}`);
     }
     // Nobody's name, and only the program can be run.
@@ -199,6 +199,7 @@ describe('the install script', () => {
     expect(done.stdout).toContain(`export PATH="${ada.home}/.local/bin:$PATH"`);
     expect(await ada.version()).toBe('0.1.0');
     const installed = filesBelow(join(ada.home, '.local'));
+    expect(installed).toContain('share/man/man1/drover.1');
     expect(installed).toContain('share/zsh/site-functions/_drover');
     expect(installed).toContain('share/bash-completion/completions/drover');
     expect(installed).toContain('share/fish/vendor_completions.d/drover.fish');
@@ -476,8 +477,10 @@ test.skipIf(noUserManager() !== null)(
     const one = await status();
     expect(one.version).toBe('0.1.0');
     ada.server.serve(second);
+    const manual = join(manager.home, '.local/share/man/man1/drover.1');
     const updated = await ada.drover('update');
     expect([updated.exitCode, updated.stderr]).toEqual([0, expect.stringContaining('runs it now')]);
+    expect(readFileSync(manual, 'utf8')).toContain('"Drover 0.2.0"');
     const two = await status();
     expect(two).toMatchObject({ version: '0.2.0', urls: one.urls });
     expect(two.pid).not.toBe(one.pid);
@@ -488,6 +491,7 @@ test.skipIf(noUserManager() !== null)(
     await rests(one.pid);
     expect((await ada.drover('rollback')).exitCode).toBe(0);
     expect(await status()).toMatchObject({ version: '0.1.0', urls: one.urls });
+    expect(readFileSync(manual, 'utf8')).toContain('"Drover 0.1.0"');
     expect(await isActive()).toBe(true);
     // What is killed is started again, once nobody before it is left to go on, as the version that lies in place.
     const three = await status();
