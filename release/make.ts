@@ -4,9 +4,18 @@ import { createHash, type KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, gitSays, readOrigin, readVersion, sourceSeconds } from '../build.ts';
-import { MANIFEST_NAME, type Manifest, type ReleaseArchive, SIGNATURE_SUFFIX } from '../src/upgrade/manifest.ts';
+import {
+  folderOf,
+  MANIFEST_NAME,
+  type Manifest,
+  type ReleaseArchive,
+  SIGNATURE_SUFFIX,
+} from '../src/upgrade/manifest.ts';
 import type { ReleaseOrigin } from '../src/upgrade/origin.ts';
 import { type Packed, writeTarGz, writeZip } from './archive.ts';
+import { homebrewFormula, wingetManifests } from './formulae.ts';
+import { noticesOf } from './notices.ts';
+import { sbomOf } from './sbom.ts';
 import { bareSignature, makeKey, publicKeyOf, readKey, SSH_NAMESPACE, sshPublicKey, sshSignature } from './signing.ts';
 import { hostTarget, programName, TARGET_NAMES, TARGETS, type TargetName, targetNamed } from './targets.ts';
 
@@ -47,14 +56,11 @@ export async function makeRelease(options: ReleaseOptions): Promise<void> {
       archives.push(archive);
     }
     writeScripts(out, version, origin);
-    const manifest: Manifest = {
-      format: 1,
-      name: 'drover',
-      version,
-      commit: commitOf(),
-      sourceSeconds: sourceSeconds(),
-      archives,
-    };
+    const [commit, seconds] = [commitOf(), sourceSeconds()];
+    const manifest: Manifest = { format: 1, name: 'drover', version, commit, sourceSeconds: seconds, archives };
+    writeFormulae(out, manifest, origin.url);
+    const about = { root: ROOT, version, commit, sourceSeconds: seconds };
+    writeFileSync(join(out, `drover-${version}.cdx.json`), sbomOf(about));
     writeFileSync(join(out, MANIFEST_NAME), `${JSON.stringify(manifest, null, 2)}\n`);
     writeChecksums(out);
     if (key !== null) for (const name of [MANIFEST_NAME, CHECKSUMS_NAME]) signFile(join(out, name), key);
@@ -97,6 +103,7 @@ async function textsFrom(program: string): Promise<readonly Packed[]> {
   const documents = ['LICENSE', 'README.md', 'CHANGELOG.md'].filter((name) => existsSync(join(ROOT, name)));
   return [
     ...documents.map((name) => file(name, { path: join(ROOT, name) })),
+    file('THIRD_PARTY_NOTICES.txt', { text: noticesOf(ROOT) }),
     file('drover.1', { text: saidBy(program, 'man') }),
     ...Object.entries(SHELLS).map(([shell, name]) =>
       file(`completions/${name}`, { text: saidBy(program, 'completion', shell) }),
@@ -134,6 +141,15 @@ async function pack(
 function factsOf(path: string): { readonly sizeBytes: number; readonly sha256: string } {
   const bytes = readFileSync(path);
   return { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Only where it is known from where, and of all systems: otherwise there is nothing to point package managers at. */
+function writeFormulae(out: string, { version, archives, sourceSeconds: seconds }: Manifest, url: string | null): void {
+  if (url === null || archives.length < TARGET_NAMES.length) return;
+  const day = seconds === null ? null : new Date(seconds * 1000).toISOString().slice(0, 10);
+  const source = { version, url: folderOf(url, version), day, archives };
+  writeFileSync(join(out, 'drover.rb'), homebrewFormula(source));
+  for (const [name, text] of Object.entries(wingetManifests(source))) writeFileSync(join(out, name), text);
 }
 
 /** They bring their own version, and trust the keys that the program trusts. */
