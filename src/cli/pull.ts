@@ -46,10 +46,34 @@ async function bring(call: Call, client: ServerClient, reference: string, isServ
     return 0;
   }
   if (offer !== null && !call.isJson) tell(`${offerTable(offer)}\n`);
+  const wanted = offer === null || offer.recommended === null ? reference : `${offer.repository}:${offer.recommended}`;
+  const { done, model } = await pullModel(call, client, wanted, isServing);
+  if (call.isJson) printJson({ download: done, model: model?.id ?? null });
+  else {
+    if (done.failure !== null) tell(yellow(done.failure.message, process.stderr));
+    print(model?.id ?? done.name);
+    if (model !== null) tell(`  drover run ${model.id}`);
+  }
+  return 0;
+}
+
+export interface Pulled {
+  readonly done: DownloadJob;
+  /** Null: what came is no model that was found. */
+  readonly model: ModelView | null;
+}
+
+/** Stays until it is there. Throws what has become of it otherwise. */
+export async function pullModel(
+  call: Call,
+  client: ServerClient,
+  reference: string,
+  isServing: boolean,
+): Promise<Pulled> {
   const job = await client.post<DownloadJob>(
     '/drover/downloads',
     {
-      reference: offer === null || offer.recommended === null ? reference : `${offer.repository}:${offer.recommended}`,
+      reference,
       ...(typeof call.options.as === 'string' ? { modelId: call.options.as } : {}),
       ...(typeof call.options.folder === 'string' ? { folder: call.options.folder } : {}),
       ...tokenOf(),
@@ -58,14 +82,7 @@ async function bring(call: Call, client: ServerClient, reference: string, isServ
   );
   const done = await follow(call, client, job, isServing);
   if (done.state !== 'finished') throw failureOf(done);
-  const model = await modelOf(client, done);
-  if (call.isJson) printJson({ download: done, model: model?.id ?? null });
-  else {
-    if (done.failure !== null) tell(yellow(done.failure.message, process.stderr));
-    print(model?.id ?? done.name);
-    if (model !== null) tell(`  drover run ${model.id}`);
-  }
-  return 0;
+  return { done, model: await modelOf(client, done) };
 }
 
 /** `owner/name` alone: nothing is said of a quantization or a file. */

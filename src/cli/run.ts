@@ -26,15 +26,27 @@ const MAX_STDIN_BYTES = 64 * 1024 * 1024;
 
 export const run: Run = async (call) => {
   const [model, prompt] = call.words;
-  if (typeof model !== 'string') throw new Fault('bad_request', 'Which model? "drover list" shows them.');
   const spoken = Array.isArray(prompt) ? prompt.join(' ') : '';
   const piped = process.stdin.isTTY === true ? '' : await readStdin();
+  const said = [spoken, piped].filter((part) => part !== '').join('\n\n');
   const running = await findServer(call.config.paths);
-  if (running !== null) return talk(call, running, model, [spoken, piped].filter((part) => part !== '').join('\n\n'));
+  if (running !== null) return talkTo(call, running, model, said, true);
   const { startQuietly } = await import('./serve.ts');
   await using server = await startQuietly(call);
-  return await talk(call, server.client, model, [spoken, piped].filter((part) => part !== '').join('\n\n'));
+  return await talkTo(call, server.client, model, said, false);
 };
+
+async function talkTo(
+  call: Call,
+  client: ServerClient,
+  model: Call['words'][number],
+  prompt: string,
+  isServing: boolean,
+): Promise<number> {
+  const { chooseModel, pullUnknown } = await import('./model-choice.ts');
+  if (typeof model !== 'string') return talk(call, client, await chooseModel(call, client, isServing), prompt);
+  return talk(call, client, await pullUnknown(call, client, model, isServing), prompt);
+}
 
 async function talk(call: Call, client: ServerClient, model: string, prompt: string): Promise<number> {
   const history: Message[] =

@@ -47,8 +47,8 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'run',
-    words: '<model> [prompt...]',
-    help: 'chat in the terminal; stdin works',
+    words: '[model] [prompt...]',
+    help: 'chat in the terminal; stdin works; without a model, choose one',
     takesModel: true,
     takesSettings: true,
     options: [
@@ -58,6 +58,18 @@ export const VERBS: readonly Verb[] = [
       ['--verbose', 'show tokens per second after each answer'],
     ],
     load: async () => (await import('./run.ts')).run,
+  },
+  {
+    name: 'launch',
+    words: '<agent> [words...]',
+    help: 'start a coding agent on a model of this machine: claude, codex, opencode or aider; its own words follow --',
+    actions: ['claude', 'codex', 'opencode', 'aider'],
+    options: [
+      ['--model <model>', 'which one (default: the loaded one, the only one, or you are asked)'],
+      ['--print', 'show what would be set and run, and do nothing'],
+      ['--key <key>', 'a key of the server (default: DROVER_API_KEY, or one is made where the server needs one)'],
+    ],
+    load: async () => (await import('./launch.ts')).launch,
   },
   { name: 'list', words: '', help: 'list the models', aliases: ['ls'], load: async () => (await models()).list },
   { name: 'ps', words: '', help: 'show what runs, and the verdict on each', load: async () => (await state()).ps },
