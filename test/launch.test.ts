@@ -3,11 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hostBinary } from '../build.ts';
 import { cleanEnvironment, cli, type RunningDrover, startDrover, temporaryFolder } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
 import { startHub } from './fixtures/hub/server.ts';
-import { eventually } from './fixtures/restarts.ts';
+import { inTerminal } from './fixtures/terminal.ts';
 import { tinyLlama } from './fixtures/tiny-models.ts';
 
 const MESSAGES = '"messages":[{"role":"user","content":"the water"}],"max_tokens":4';
@@ -124,35 +123,6 @@ test('where keys are needed, one is made for it and told of, once more instead o
     await cli(['keys', 'rm', 'somebody'], environment);
   }
 });
-
-/** The executable in a terminal of its own. */
-function inTerminal(words: readonly string[], env: Record<string, string>) {
-  let screen = '';
-  const child = Bun.spawn([hostBinary, ...words], {
-    env: { ...env, TERM: 'xterm' },
-    terminal: {
-      cols: 120,
-      rows: 40,
-      data: (_, bytes) => {
-        screen += new TextDecoder().decode(bytes);
-      },
-    },
-  });
-  return {
-    shows: (text: string) =>
-      eventually(
-        () => Bun.stripANSI(screen).includes(text),
-        () => `${text} is not in: ${screen}`,
-      ),
-    screen: () => Bun.stripANSI(screen),
-    type: (text: string) => void child.terminal?.write(text),
-    exited: child.exited,
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await child.exited;
-    },
-  };
-}
 
 describe('drover run without a model', () => {
   test('offers what is here, each with how it fits, and talks with the one that is chosen', async () => {

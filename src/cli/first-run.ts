@@ -1,43 +1,121 @@
 // What a person sees first: the plan (hardware, engine, models, address), one question, and where to go.
-import { confirm, isCancel } from '@clack/prompts';
-import { Fault } from '../base/fault.ts';
+import { confirm, isCancel, select } from '@clack/prompts';
+import { Fault, toFault } from '../base/fault.ts';
+import { Latch } from '../base/sync.ts';
+import type { Desks } from '../core/desks.ts';
 import { hardwareLines } from '../core/findings.ts';
+import type { RecommendedModel } from '../core/recommended.ts';
 import type { Backend } from '../engine/build.ts';
-import { readPointer } from '../engine/installed.ts';
+import type { DownloadJob } from '../models/downloads.ts';
+import { isProbeOnly, MODELS_HINT, PROBE_WORDS, usableModels } from './announce.ts';
 import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
+import { recommendedOption } from './model-choice.ts';
 import { bold, dim, isInteractive, progressLine, tell } from './terminal.ts';
 
-/** True when no engine is there yet and none was given. */
-export const isFirstRun = (call: Call): boolean =>
-  call.config.settings.engine === 'auto' && readPointer(call.config.paths.engines) === null;
-
-/**
- * Shows the plan before anything is fetched. On a terminal the download is asked for once; without one (a service, a
- * script) the words on the command line were consent enough. Throws `cancelled` on a no.
- */
-export async function planFirstRun(call: Call, core: OpenedCore): Promise<void> {
-  await core.drover.rescan();
-  await tellPlan(call, core);
-  if (call.config.settings.offline || call.options.yes === true || !isInteractive()) return;
-  const answer = await confirm({ message: 'Go on?', initialValue: true, output: process.stderr });
-  if (isCancel(answer) || !answer) throw new Fault('cancelled', 'Nothing was fetched.');
+/** What the person has said to; null: this is no first run. */
+export interface FirstRun {
+  /** A model to fetch once the server is up: `owner/name:TAG`; null: none. */
+  readonly reference: string | null;
 }
 
-/** Where it can be reached, at once; and the engine's download as it goes. */
-export function announce(core: OpenedCore, urls: readonly string[]): void {
-  for (const url of urls)
-    tell(
-      `  ${bold(url, process.stderr)}  ${dim(`page ${url}/ui/  docs ${url}/docs  OpenAI API ${url}/v1`, process.stderr)}`,
-    );
-  const bar = progressLine(false);
-  const unsubscribe = core.bus.subscribe(({ event }) => {
-    if (event.type === 'engine.progress') bar.update(event.stage, event.doneBytes, event.totalBytes);
-    else if (event.type === 'engine.changed') {
-      bar.stop();
-      unsubscribe();
-    }
+/**
+ * Shows the plan before anything is fetched. On a terminal one question is asked: whether to go on, and with which model where
+ * there is none; without one (a service, a script) the words on the command line were consent enough, for the engine alone.
+ * Throws `cancelled` on a no.
+ */
+export async function planFirstRun(call: Call, core: OpenedCore): Promise<FirstRun> {
+  await core.drover.rescan();
+  await tellPlan(call, core);
+  if (call.config.settings.offline || call.options.yes === true || !isInteractive()) return { reference: null };
+  const models = isProbeOnly(core) ? await recommendedModels(core, call.signal) : [];
+  const answer = models.length === 0 ? await askToGoOn() : await askForModel(models);
+  if (answer === NO) throw new Fault('cancelled', 'Nothing was fetched.', { hint: 'drover asks again.' });
+  return { reference: answer === WITHOUT ? null : answer };
+}
+
+const NO = 'no';
+const WITHOUT = 'yes';
+
+async function askToGoOn(): Promise<string> {
+  const answer = await confirm({ message: 'Go on?', initialValue: true, output: process.stderr });
+  return isCancel(answer) || !answer ? NO : WITHOUT;
+}
+
+async function askForModel(models: readonly RecommendedModel[]): Promise<string> {
+  const answer = await select({
+    message: 'Go on?',
+    options: [
+      ...models.map((model) => {
+        const { value, label, hint } = recommendedOption(model);
+        return { value, label: `yes, and fetch ${label}`, hint };
+      }),
+      { value: WITHOUT, label: 'yes, without a model for now' },
+      { value: NO, label: 'no' },
+    ],
+    output: process.stderr,
   });
+  return isCancel(answer) ? NO : answer;
+}
+
+/** Those that fit this machine; none where the hub is not reached: then a model can be fetched any time later. */
+async function recommendedModels(core: OpenedCore, signal: AbortSignal): Promise<readonly RecommendedModel[]> {
+  if (core.desks === null) return [];
+  tell(dim('  looking up models that fit …', process.stderr));
+  const { models, failure } = await core.desks.recommended.forThisMachine(signal);
+  if (failure !== null) tell(dim(`  none can be offered now: ${failure.message}`, process.stderr));
+  return models.filter(({ offer }) => offer !== null);
+}
+
+/** The last words of a first run: what was wished for is fetched, and the address stands at the end. */
+export async function endFirstRun(core: OpenedCore, { reference }: FirstRun, urls: readonly string[]): Promise<void> {
+  const fetched = reference === null || core.desks === null ? null : await fetchFirst(core, core.desks, reference);
+  const failure = core.choice.failure;
+  const [url = ''] = urls;
+  tell('');
+  if (failure === null) tell(`${bold('Drover is ready:', process.stderr)} ${bold(url, process.stderr)}`);
+  else {
+    tell(`${bold('Drover serves, without an engine:', process.stderr)} ${failure.message}`);
+    if (failure.hint !== undefined) tell(`  ${failure.hint}`);
+    tell(`  It tries again when a model is asked for. ${bold(url, process.stderr)}`);
+  }
+  tell(`  a chat in the browser   ${url}/ui/`);
+  tell(`  a chat in a terminal    drover run ${fetched ?? usableModels(core)[0]?.id ?? ''}`.trimEnd());
+  tell(`  for programs            ${url}/v1  (all APIs: ${url}/docs)`);
+  tell('  at every start          drover service install\n');
+}
+
+/** The model's id; null where it did not come, which is told. An end of the server leaves the download to the next one. */
+async function fetchFirst(core: OpenedCore, desks: Desks, reference: string): Promise<string | null> {
+  const bar = progressLine(false);
+  const over = new Latch<DownloadJob>();
+  const watch = (id: string): (() => void) =>
+    core.bus.subscribe(({ event }) => {
+      if (event.type === 'server.stopping')
+        over.fail(new Fault('cancelled', 'The server stops; the download goes on with the next one.'));
+      if (event.type !== 'download.changed' || event.job.id !== id) return;
+      bar.update(`download ${event.job.name}`, event.job.doneBytes, event.job.totalBytes);
+      if (['finished', 'failed', 'cancelled', 'paused'].includes(event.job.state)) over.open(event.job);
+    });
+  let unsubscribe = (): void => undefined;
+  try {
+    const job = await desks.downloads.pull(reference);
+    unsubscribe = watch(job.id);
+    // It may have ended before anybody listened.
+    const now = desks.downloads.list().find(({ id }) => id === job.id);
+    if (now?.state === 'finished') over.open(now);
+    const done = await over.promise;
+    const path = done.files[0]?.path;
+    if (done.state === 'finished') return core.drover.models().find((model) => model.path === path)?.id ?? null;
+    tell(`  ${reference} did not come: ${done.failure?.message ?? done.state}`);
+  } catch (thrown) {
+    tell(`  ${reference} did not come: ${toFault(thrown).message}`);
+  } finally {
+    unsubscribe();
+    bar.stop();
+  }
+  tell(`  Try it again: drover pull ${reference}`);
+  return null;
 }
 
 async function tellPlan(call: Call, core: OpenedCore): Promise<void> {
@@ -72,18 +150,3 @@ const BACKEND_WORDS: Readonly<Record<Backend, string>> = {
   sycl: 'SYCL',
   cpu: 'the processor',
 };
-
-/** On every later start: nothing but the probe to serve is worth a line. */
-export function warnWithoutModels(core: OpenedCore): void {
-  if (isProbeOnly(core)) core.log.warn(`no model found; ${PROBE_WORDS}`, { hint: MODELS_HINT });
-}
-
-const PROBE_WORDS = 'the tiny drover-probe stands in, so that the API can be tried (it talks nonsense)';
-const MODELS_HINT = 'Put a GGUF file into a folder and name it: drover serve --models-folder DIR';
-
-const usableModels = (core: OpenedCore) => core.drover.models().filter((model) => model.failure === null);
-
-function isProbeOnly(core: OpenedCore): boolean {
-  const usable = usableModels(core);
-  return usable.length === 1 && usable[0]?.id === 'drover-probe';
-}

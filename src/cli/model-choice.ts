@@ -84,18 +84,17 @@ export async function recommendedFor(client: ServerClient, signal: AbortSignal):
   return answer.models.filter(({ offer }) => offer !== null);
 }
 
+export const recommendedOption = ({ repository, title, about, offer }: RecommendedModel) => ({
+  value: `${repository}:${offer?.tag ?? ''}`,
+  label: `${title} ${offer?.tag ?? ''}, ${bytesText(offer?.totalBytes)}`,
+  hint: about,
+});
+
 /** Null: none, thanks. */
 export async function askForRecommended(models: readonly RecommendedModel[]): Promise<string | null> {
   const chosen = await select({
     message: 'Which one is to be fetched from Hugging Face?',
-    options: [
-      ...models.map(({ repository, title, about, offer }) => ({
-        value: `${repository}:${offer?.tag ?? ''}`,
-        label: `${title} ${offer?.tag ?? ''}, ${bytesText(offer?.totalBytes)}`,
-        hint: about,
-      })),
-      { value: OTHERS, label: 'none' },
-    ],
+    options: [...models.map(recommendedOption), { value: OTHERS, label: 'none' }],
     output: process.stderr,
   });
   return isCancel(chosen) || chosen === OTHERS ? null : chosen;

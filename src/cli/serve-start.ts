@@ -11,11 +11,12 @@ import { Limiter } from '../server/limiter.ts';
 import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
 import { ownKeeper } from '../service/keeper.ts';
 import type { Takeover } from '../service/takeover.ts';
+import { isFirstRun } from './announce.ts';
 import { type OpenedCore, openCore } from './assembly.ts';
 import type { ServerFile } from './client.ts';
 import type { Call } from './command-line.ts';
 import { makeFirstCredentials } from './first-credentials.ts';
-import { isFirstRun, planFirstRun } from './first-run.ts';
+import type { FirstRun } from './first-run.ts';
 import { Sides, type SidesOptions } from './serve-sides.ts';
 import { predecessorOf, takeAddress, warmUp } from './serve-takeover.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
@@ -28,6 +29,7 @@ export class Running implements AsyncDisposable {
   readonly #doors: InstanceDoors;
   /** The setting `listen`, as it was read at the start. */
   readonly listenText: string;
+  readonly firstRun: FirstRun | null;
   #listener: Listener;
   /** Closed for a successor that did not come up; what they had begun may still run. */
   readonly #former: Listener[] = [];
@@ -44,8 +46,10 @@ export class Running implements AsyncDisposable {
       readonly sides: Sides;
       readonly doors: InstanceDoors;
       readonly settings: Settings;
+      readonly firstRun: FirstRun | null;
     },
   ) {
+    this.firstRun = how.firstRun;
     this.#app = how.app;
     this.#sides = how.sides;
     this.#doors = how.doors;
@@ -126,7 +130,8 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
   try {
     const { keys, users, log, drover } = core;
     before?.follow(core);
-    if (takeover === null && sink !== null && isFirstRun(call)) await planFirstRun(call, core);
+    const isFirst = takeover === null && sink !== null && isFirstRun(call);
+    const firstRun = isFirst ? await (await import('./first-run.ts')).planFirstRun(call, core) : null;
     const isOpenToOthers = !isLoopback(address.host);
     const isLocked = (): boolean => core.settings().auth || core.settings().requireApiKey;
     if (isOpenToOthers && settings.insecure && !isLocked()) {
@@ -181,7 +186,7 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
       key: keys.createTransient(before?.key ?? undefined),
       version: VERSION,
     };
-    const running = new Running(core, diversion, server, { app, listener, sides, doors, settings });
+    const running = new Running(core, diversion, server, { app, listener, sides, doors, settings, firstRun });
     running.writeServerFile();
     drover.setUrls(listener.urls);
     log.info('listening', { url: listener.urls[0] ?? '' });

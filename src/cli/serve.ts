@@ -12,10 +12,10 @@ import { hasTerminal } from '../service/keeper.ts';
 import { openNotifier } from '../service/notify.ts';
 import { ownArgv } from '../service/successor.ts';
 import { Takeover } from '../service/takeover.ts';
+import { announce, warnWithoutModels } from './announce.ts';
 import type { OpenedCore } from './assembly.ts';
 import { ServerClient } from './client.ts';
 import type { Call, Run } from './command-line.ts';
-import { announce, warnWithoutModels } from './first-run.ts';
 import { Handover } from './serve-handover.ts';
 import { handleSignals } from './serve-signals.ts';
 import { type Running, startServer } from './serve-start.ts';
@@ -91,7 +91,10 @@ export const serve: Run = async (call) => {
   notifier?.ready();
   // What can wait has waited until now, and waits for whoever is at the door already.
   await pause(0);
-  void settle(core);
+  const { firstRun } = running;
+  void settle(core).then(async () => {
+    if (firstRun !== null) await (await import('./first-run.ts')).endFirstRun(core, firstRun, listener.urls);
+  });
   // It may have changed since we have read it, and nobody watched.
   if (takeover !== null) void reload(core, 'another server served before', { isForNews: true });
   await ended.promise;
