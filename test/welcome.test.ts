@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Finding } from '../src/core/findings.ts';
+import type { Finding } from '../src/core/finding.ts';
 import type { VisitState } from '../src/core/first-visit.ts';
 import type { InstanceFigures } from '../src/core/machine-samples.ts';
 import type { RecommendedModels } from '../src/core/recommended.ts';

@@ -159,7 +159,12 @@ export const PERMISSIONS: readonly Permission[] = [
   ...rows('admin', 'GET', ['/drover/keys']),
   ...rows('admin', 'POST', ['/drover/keys']),
   ...rows('admin', 'DELETE', ['/drover/keys/:name']),
-  ...rows('admin', 'POST', ['/drover/setup/engine', '/api/binary/update', '/api/binary/update/force']),
+  ...rows('admin', 'POST', [
+    '/drover/setup/engine',
+    '/drover/doctor/fix',
+    '/api/binary/update',
+    '/api/binary/update/force',
+  ]),
   ...rows('admin', 'GET', ['/drover/logs', '/drover/logs/history', '/logs', '/logs/stream', '/logs/stream/*']),
   ...rows('admin', 'GET', home('logs')),
 ];

@@ -16,7 +16,7 @@ import type { Environment } from '../config/paths.ts';
 import type { ModelEntry, Settings } from '../config/schema.ts';
 import { maskSecrets, unmaskSecrets } from '../config/secrets.ts';
 import type { ConfigFile } from '../core/config-file.ts';
-import type { ConfigurationWarnings } from '../core/findings.ts';
+import type { ConfigurationWarnings } from '../core/findings-server.ts';
 
 export interface ConfigFileOptions {
   readonly path: string;

@@ -3,7 +3,7 @@ import { confirm, isCancel, select } from '@clack/prompts';
 import { Fault, toFault } from '../base/fault.ts';
 import { Latch } from '../base/sync.ts';
 import type { Desks } from '../core/desks.ts';
-import { hardwareLines } from '../core/findings.ts';
+import { hardwareLines } from '../core/findings-hardware.ts';
 import type { RecommendedModel } from '../core/recommended.ts';
 import type { Backend } from '../engine/build.ts';
 import type { DownloadJob } from '../models/downloads.ts';

@@ -191,6 +191,10 @@ export const VERBS: readonly Verb[] = [
     name: 'doctor',
     words: '',
     help: 'look for what is wrong and say how to mend it',
+    options: [
+      ['--fix', 'mend what is safe: unfinished files, processes that were left, rights on secrets'],
+      ['--deep', 'read all that was downloaded, and compare its digests'],
+    ],
     load: async () => (await import('./doctor.ts')).doctor,
   },
   {

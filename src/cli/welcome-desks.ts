@@ -7,14 +7,14 @@ import { readOnce } from '../core/machine-facts.ts';
 import { MachineSamples } from '../core/machine-samples.ts';
 import { Recommended } from '../core/recommended.ts';
 import { probeHardware } from '../hardware/probe.ts';
-import { configurationWarnings } from './config-file.ts';
 import type { DesksOptions } from './desks.ts';
+import { surroundingsOf } from './surroundings.ts';
 
 export function makeWelcome(
   options: DesksOptions,
   { advisor, downloads }: Pick<Desks, 'advisor' | 'downloads'>,
 ): Pick<Desks, 'doctor' | 'samples' | 'recommended' | 'visit'> {
-  const { drover, bus, paths, engines, choice, settings, library } = options;
+  const { drover, bus, engines, choice, settings, library } = options;
   const isOffline = (): boolean => settings().offline;
   // Without a look at disks, which may hang where a network is gone.
   const snapshot = readOnce(() => probeHardware({ diskPaths: [] }));
@@ -24,7 +24,8 @@ export function makeWelcome(
       choice,
       engines,
       library,
-      configWarnings: () => configurationWarnings(paths.configFile),
+      surroundings: surroundingsOf(options),
+      published: () => downloads.list().flatMap(({ state, files }) => (state === 'finished' ? files : [])),
     }),
     samples: new MachineSamples({ drover, gpus: async () => (await snapshot()).gpus }),
     recommended: new Recommended({

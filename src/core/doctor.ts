@@ -1,7 +1,16 @@
 // What is wrong here, looked for while somebody waits for the answer. One look serves all who ask meanwhile; it ends with
-// the last of them. It changes nothing.
+// the last of them. A look changes nothing; what it can mend safely is mended when somebody asks for that.
 import { untilAborted } from '../base/sync.ts';
-import { byWeight, type Finding, type FindingsOptions, findings } from './findings.ts';
+import { byWeight, type Finding } from './finding.ts';
+import { type FindingsOptions, findings } from './findings.ts';
+import { mendFolder } from './findings-folder.ts';
+
+export interface Mended {
+  /** A sentence for each thing that was done. */
+  readonly done: readonly string[];
+  /** What is left, the worst first. */
+  readonly findings: readonly Finding[];
+}
 
 export class Doctor {
   readonly #options: FindingsOptions;
@@ -27,6 +36,18 @@ export class Doctor {
     }
   }
 
+  /** The same, and reads all that was downloaded: for whoever asks, and until they leave. */
+  examineDeeply = (signal?: AbortSignal): Promise<readonly Finding[]> => this.#all(signal, true);
+
+  /** Mends what is safe to mend, and looks again. A second time there is nothing left to do. */
+  async mend(signal?: AbortSignal): Promise<Mended> {
+    const { surroundings } = this.#options;
+    const done = surroundings === undefined ? [] : mendFolder(surroundings.folder());
+    // One that began before does not know of it.
+    this.#look = null;
+    return { done, findings: await this.examine(signal) };
+  }
+
   #begin() {
     const left = new AbortController();
     const look = { work: this.#all(left.signal), left, readers: 0 };
@@ -35,10 +56,10 @@ export class Doctor {
     return look;
   }
 
-  async #all(signal: AbortSignal): Promise<readonly Finding[]> {
+  async #all(signal: AbortSignal | undefined, isDeep = false): Promise<readonly Finding[]> {
     const all: Finding[] = [];
-    for await (const finding of findings(this.#options)) {
-      signal.throwIfAborted();
+    for await (const finding of findings(this.#options, { isDeep, signal })) {
+      signal?.throwIfAborted();
       all.push(finding);
     }
     return byWeight(all);

@@ -1,178 +1,88 @@
-// What is wrong here and how to mend it, each finding with its evidence, as it is found. It changes nothing.
-import { toFault } from '../base/fault.ts';
-import { sizeText } from '../base/size.ts';
+// All that can be looked for, one after the other, as it is found. It changes nothing.
+import type { Settings } from '../config/schema.ts';
 import type { Engines } from '../engine/install.ts';
-import type { Snapshot } from '../hardware/probe.ts';
+import { deviceNodes } from '../hardware/device-access.ts';
+import { installCommandHere, isWanted, type Wanted } from '../hardware/system-packages.ts';
+import { readVulkanParts } from '../hardware/vulkan.ts';
 import type { Library } from '../models/library.ts';
-import { PROBE_ID } from '../models/names.ts';
 import type { Drover } from './drover.ts';
 import type { EngineChoice } from './engine-choice.ts';
-
-export interface Finding {
-  /** What kind of finding it is, the same in every version: `engine-none`. */
-  readonly id: FindingId;
-  readonly severity: 'ok' | 'note' | 'warning' | 'error';
-  readonly topic: string;
-  readonly message: string;
-  readonly hint: string | null;
-  /** What it is about where there are several such: a model's id, a path, a build; null: the machine or the server. */
-  readonly subject: string | null;
-}
-
-export type FindingId =
-  | 'server-none'
-  | 'server-running'
-  | 'config-good'
-  | 'config-questionable'
-  | 'hardware'
-  | 'hardware-unread'
-  | 'disk-low'
-  | 'engine-none'
-  | 'engine-good'
-  | 'engine-second-best'
-  | 'engine-unproved'
-  | 'engine-failed'
-  | 'folder-unreadable'
-  | 'models-unread'
-  | 'models-usable'
-  | 'models-none'
-  | 'model-broken';
+import type { Finding } from './finding.ts';
+import { engineFindings } from './findings-engine.ts';
+import { type FolderFacts, folderFindings } from './findings-folder.ts';
+import { deviceFindings, gpuFindings, hardwareFindings } from './findings-hardware.ts';
+import { alteredFindings, modelFindings, type PublishedFile } from './findings-models.ts';
+import {
+  type ConfigurationWarnings,
+  clockFindings,
+  configurationFindings,
+  exposureFindings,
+  proxyFindings,
+} from './findings-server.ts';
 
 export interface FindingsOptions {
   readonly drover: Pick<Drover, 'hardware' | 'rescan' | 'models'>;
   readonly choice: Pick<EngineChoice, 'request' | 'build'>;
   readonly engines: Pick<Engines, 'current' | 'ladderStatus'>;
   readonly library: Pick<Library, 'summary'>;
-  /** What in the configuration file is not understood; absent: it is not looked at. */
-  readonly configWarnings?: () => ConfigurationWarnings;
+  /** What whoever runs the program knows of it and its surroundings; absent: none of that is looked at. */
+  readonly surroundings?: Surroundings;
+  /** What was downloaded; absent: nobody knows. */
+  readonly published?: () => readonly PublishedFile[];
 }
 
-export interface ConfigurationWarnings {
-  readonly path: string;
-  readonly warnings: readonly { readonly line: number; readonly column: number; readonly message: string }[];
+export interface LookOptions {
+  /** Reads all that was downloaded, which takes minutes. */
+  readonly isDeep?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
-const LOW_DISK_BYTES = 2 * 1024 ** 3;
-
-/** The worst first; of the same weight in the order in which they were found. */
-export const byWeight = (findings: readonly Finding[]): Finding[] =>
-  findings.toSorted((left, right) => WEIGHT.indexOf(left.severity) - WEIGHT.indexOf(right.severity));
-
-const WEIGHT: readonly Finding['severity'][] = ['error', 'warning', 'note', 'ok'];
-
-export async function* findings(options: FindingsOptions): AsyncGenerator<Finding, void, void> {
-  const { configWarnings } = options;
-  if (configWarnings !== undefined) yield* configurationFindings(configWarnings());
-  const snapshot = await options.drover.hardware();
-  for (const line of hardwareLines(snapshot)) yield ok('hardware', 'hardware', line.trim());
-  for (const note of snapshot.notes) yield found('note', 'hardware-unread', 'hardware', note, null);
-  for (const disk of snapshot.disks) {
-    if (disk.freeBytes === null || disk.freeBytes > LOW_DISK_BYTES) continue;
-    yield warning('disk-low', 'disk', `${disk.path} has less than 2 GiB left.`, 'Free some space there.', disk.path);
-  }
-  yield* engineFindings(options);
-  yield* modelFindings(options);
+export interface Surroundings {
+  /** What in the configuration file is not understood. */
+  readonly configWarnings: () => ConfigurationWarnings;
+  readonly settings: () => Settings;
+  readonly isLoopback: (listen: string) => boolean;
+  readonly isAnybodyKnown: () => boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly userName: string;
+  /** As they are now. */
+  readonly folder: () => FolderFacts;
+  /** Times that have passed for certain, epoch milliseconds. */
+  readonly knownAt: () => readonly { readonly what: string; readonly at: number }[];
 }
 
-function* configurationFindings({ path, warnings }: ConfigurationWarnings): Generator<Finding, void, void> {
-  if (warnings.length === 0) yield ok('config-good', 'config', `${path} is well formed.`);
-  for (const { line, column, message } of warnings) {
-    yield found('note', 'config-questionable', 'config', `${path}:${line}:${column}: ${message}`, null, path);
-  }
-}
-
-async function* modelFindings({ drover, library }: FindingsOptions): AsyncGenerator<Finding, void, void> {
-  try {
-    await drover.rescan();
-  } catch (thrown) {
-    yield found('error', 'models-unread', 'models', toFault(thrown).message, null);
-  }
-  for (const { path, status, error } of library.summary()?.folders ?? []) {
-    if (status !== 'unreadable') continue;
-    const hint = 'Let the user that Drover runs as read it, or take it off the list of folders.';
-    yield warning('folder-unreadable', 'models', `${path} cannot be read: ${error ?? 'no reason told'}`, hint, path);
-  }
-  const models = drover.models();
-  const broken = models.filter((model) => model.failure !== null);
-  const usableCount = models.filter((model) => model.failure === null && model.id !== PROBE_ID).length;
-  yield usableCount === 0
-    ? warning('models-none', 'models', 'There is no model to use yet.', 'Bring one with "drover pull OWNER/NAME".')
-    : ok('models-usable', 'models', `${usableCount} usable models.`);
-  for (const model of broken) {
-    yield warning('model-broken', 'models', `${model.id}: ${model.failure}`, model.path, model.id);
-  }
-}
-
-async function* engineFindings({ choice, engines }: FindingsOptions): AsyncGenerator<Finding, void, void> {
+export async function* findings(
+  options: FindingsOptions,
+  { isDeep = false, signal }: LookOptions = {},
+): AsyncGenerator<Finding, void, void> {
+  const { drover, choice, engines, surroundings } = options;
+  if (surroundings !== undefined) yield* aroundFindings(surroundings);
+  const snapshot = await drover.hardware();
+  yield* hardwareFindings(snapshot);
+  yield* deviceFindings(deviceNodes(), surroundings?.userName ?? 'this user');
   const { ladder } = await choice.request();
-  const current = choice.build ?? engines.current();
-  if (current === null) {
-    yield warning('engine-none', 'engine', 'No engine is installed.', 'Bring one with "drover engine install".');
-  } else {
-    const best = ladder.find((rung) => rung.isOffered);
-    const isBest = best === undefined || best.backend === current.backend || current.source === 'given';
-    const { proof } = current;
-    const proved =
-      proof === null
-        ? 'not made'
-        : proof.isGood
-          ? `good on ${proof.bufferDevices.join(', ')}`
-          : `failed: ${proof.reason}`;
-    const message = `${current.id}: llama.cpp ${current.version}, ${current.backend}, proof ${proved}.`;
-    if (proof !== null && !proof.isGood) {
-      const hint = 'Bring another one with "drover engine update".';
-      yield warning('engine-unproved', 'engine', message, hint, current.id);
-    } else if (isBest) yield ok('engine-good', 'engine', message, current.id);
-    else {
-      const hint = `This machine could use ${best?.backend}: ${best?.reason}. Try "drover engine update".`;
-      yield warning('engine-second-best', 'engine', message, hint, current.id);
-    }
-  }
-  for (const { rung, failures } of engines.ladderStatus(ladder)) {
-    for (const failure of failures) {
-      const message = `${rung.backend} (${failure.id}) failed: ${failure.reason}`;
-      const hint = 'It is tried again after a driver or engine change.';
-      yield warning('engine-failed', 'engine', message, hint, failure.id);
-    }
-  }
-}
-
-/** One finding; `subject` where there may be several of its kind. */
-export function found(
-  severity: Finding['severity'],
-  id: FindingId,
-  topic: string,
-  message: string,
-  hint: string | null,
-  subject: string | null = null,
-): Finding {
-  return { id, severity, topic, message, hint, subject };
-}
-
-const ok = (id: FindingId, topic: string, message: string, subject: string | null = null): Finding =>
-  found('ok', id, topic, message, null, subject);
-const warning = (
-  id: FindingId,
-  topic: string,
-  message: string,
-  hint: string | null,
-  subject: string | null = null,
-): Finding => found('warning', id, topic, message, hint, subject);
-
-const amount = (bytes: number | null): string => (bytes === null ? 'unknown' : sizeText(bytes));
-
-/** A machine in a few lines for people. */
-export function hardwareLines(snapshot: Snapshot): string[] {
-  const { cpu, memory, gpus } = snapshot;
-  const lines = [
-    `  processor ${cpu.name ?? 'unknown'}, ${cpu.usableThreads} threads`,
-    `  memory    ${amount(memory.availableBytes)} free of ${amount(memory.totalBytes)}`,
+  const vulkan = await readVulkanParts(surroundings?.environment.VK_DRIVER_FILES ?? '');
+  const lacking: Wanted[] = [
+    ...(vulkan?.hasLoader === false ? (['libvulkan.so.1'] as const) : []),
+    ...(vulkan?.drivers.length === 0 ? (['vulkan-driver'] as const) : []),
   ];
-  for (const gpu of gpus) {
-    lines.push(
-      `  GPU       ${gpu.name}, ${amount(gpu.freeBytes)} free of ${amount(gpu.totalBytes)}${gpu.isUnified === true ? ' (shared with the processor)' : ''}`,
-    );
-  }
-  if (gpus.length === 0) lines.push('  GPU       none found');
-  return lines;
+  const build = choice.build ?? engines.current();
+  const vulkanCommand = await installCommandHere(lacking);
+  yield* gpuFindings({ gpus: snapshot.gpus, ladder, build, vulkan, vulkanCommand });
+  yield* engineFindings({ choice, engines, install: installCommandHere, isKnownLibrary: isWanted });
+  yield* modelFindings(options);
+  yield* alteredFindings(options.published?.() ?? [], isDeep, signal);
+  if (surroundings !== undefined) yield* folderFindings(surroundings.folder());
+}
+
+function* aroundFindings(around: Surroundings): Generator<Finding, void, void> {
+  const settings = around.settings();
+  yield* configurationFindings(around.configWarnings());
+  yield* exposureFindings({
+    settings,
+    isLoopback: around.isLoopback(settings.listen),
+    isAnybodyKnown: around.isAnybodyKnown(),
+  });
+  yield* proxyFindings(around.environment);
+  yield* clockFindings(Date.now(), around.knownAt());
 }

@@ -17,6 +17,12 @@ interface ChildRecord {
   readonly name: string;
 }
 
+export interface LeftBehind {
+  readonly pid: number;
+  /** Of the model; null: it is known by its mark alone. */
+  readonly name: string | null;
+}
+
 export class Reaper implements ChildRecords {
   readonly marker: Readonly<Record<string, string>>;
   readonly #folder: string;
@@ -37,30 +43,43 @@ export class Reaper implements ChildRecords {
 
   /** Ends what an earlier Drover left behind, and leaves alone what this one has started. */
   reap(): readonly number[] {
-    const ended = new Set<number>();
-    const own = this.#hasStarted
-      ? new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')])
-      : new Set<number>();
-    for (const file of readdirSync(this.#folder)) {
-      if (!/^\d+\.json$/.test(file)) continue;
-      if (own.has(Number.parseInt(file, 10))) continue;
-      const path = join(this.#folder, file);
-      const record = readRecord(path);
-      if (record !== null && startKeyOf(record.pid) === record.startKey) {
-        this.#log.warn('ended an engine that an earlier run left behind', { pid: record.pid, model: record.name });
-        killProcess(record.pid);
-        ended.add(record.pid);
-      }
-      forgetFile(path);
+    const ended: number[] = [];
+    for (const { pid, name } of this.leftBehind()) {
+      this.#log.warn('ended a process that an earlier run left behind', { pid, model: name });
+      killProcess(pid);
+      ended.push(pid);
+    }
+    const own = this.#own();
+    for (const { file, pid } of this.#files()) if (!own.has(pid)) forgetFile(join(this.#folder, file));
+    return ended;
+  }
+
+  /** What `reap` would end. */
+  leftBehind(): readonly LeftBehind[] {
+    const own = this.#own();
+    const found = new Map<number, LeftBehind>();
+    for (const { file, pid } of this.#files()) {
+      if (own.has(pid)) continue;
+      const record = readRecord(join(this.#folder, file));
+      if (record === null || startKeyOf(record.pid) !== record.startKey) continue;
+      found.set(record.pid, { pid: record.pid, name: record.name });
     }
     // What a child forked into a group of its own has no record, but carries the mark.
     for (const pid of markedProcesses(`${this.#identity}:`)) {
-      if (ended.has(pid) || own.has(pid)) continue;
-      this.#log.warn('ended a process that an earlier run left behind', { pid });
-      killProcess(pid);
-      ended.add(pid);
+      if (!found.has(pid) && !own.has(pid)) found.set(pid, { pid, name: null });
     }
-    return [...ended];
+    return [...found.values()];
+  }
+
+  #own(): ReadonlySet<number> {
+    if (!this.#hasStarted) return new Set();
+    return new Set([...this.#children, ...markedProcesses(this.marker[MARKER_NAME] ?? '')]);
+  }
+
+  #files(): readonly { readonly file: string; readonly pid: number }[] {
+    return readdirSync(this.#folder)
+      .filter((file) => /^\d+\.json$/.test(file))
+      .map((file) => ({ file, pid: Number.parseInt(file, 10) }));
   }
 
   /** The same, and waits until what it ended is gone, `waitMs` at most. */

@@ -1,7 +1,7 @@
 // LlamaHome's pure parts: statuses, names of versions and sizes, questions about the log, events.
 import { describe, expect, test } from 'bun:test';
 import { FAULT_KINDS, Fault } from '../../src/base/fault.ts';
-import { found } from '../../src/core/findings.ts';
+import { finding as found } from '../../src/core/finding.ts';
 import type { DroverEvent, Instance } from '../../src/core/vocabulary.ts';
 import { toLogSearch } from '../../src/dialects/llamahome/log-entries.ts';
 import { errorBody, statusFor } from '../../src/dialects/llamahome/shape.ts';
@@ -75,7 +75,7 @@ describe('questions about the log', () => {
 });
 
 test('findings amount to an error where one is an error', () => {
-  const finding = found('error', 'engine-none', 'a', 'b', null);
+  const finding = found('error', 'engine-none', 'a', 'b');
   expect(findingsToWire([finding], 0)).toMatchObject({ status: 'error', message: '1 finding, 1 error' });
   expect(findingsToWire([{ ...finding, severity: 'warning' }], 0)).toMatchObject({ status: 'success' });
 });

@@ -8,6 +8,13 @@ export const DOCTOR: Operation = {
   answer: answer.doctorAnswer,
 };
 
+export const MEND: Operation = {
+  summary: 'Mend what can be mended safely, and look again',
+  description:
+    'The same as `drover doctor --fix` while a server runs: removes files that were never finished, and takes away rights on files with secrets. Models, settings and processes are not touched.',
+  answer: answer.mendedAnswer,
+};
+
 export const RECOMMENDED: Operation = {
   summary: 'Which models to get first on this machine',
   description:

@@ -2,15 +2,17 @@
 // get first. Each is one call to the core.
 import type { AnyElysia } from 'elysia';
 import type { Desks } from '../../core/desks.ts';
-import { readFields } from '../intake.ts';
+import type { Finding } from '../../core/finding.ts';
+import { isTrue, queryOf, readFields } from '../intake.ts';
 import { described } from './operations.ts';
 import * as op from './operations-welcome.ts';
 
 export function welcomeRoutes(app: AnyElysia, { doctor, recommended, visit }: Desks): void {
   app
-    .get('/drover/doctor', async ({ request }) => ({ findings: await doctor.examine(request.signal) }), {
+    .get('/drover/doctor', async ({ request }) => ({ findings: await examine(doctor, request) }), {
       detail: described(op.DOCTOR),
     })
+    .post('/drover/doctor/fix', ({ request }) => mend(doctor, request), { parse: 'none', detail: described(op.MEND) })
     .get('/drover/recommended', ({ request }) => recommended.forThisMachine(request.signal), {
       detail: described(op.RECOMMENDED),
     })
@@ -19,6 +21,14 @@ export function welcomeRoutes(app: AnyElysia, { doctor, recommended, visit }: De
       parse: 'none',
       detail: described(op.TRY_ENGINE),
     });
+}
+
+const examine = (doctor: Desks['doctor'], request: Request): Promise<readonly Finding[]> =>
+  isTrue(queryOf(request).get('deep')) ? doctor.examineDeeply(request.signal) : doctor.examine(request.signal);
+
+async function mend(doctor: Desks['doctor'], request: Request): Promise<unknown> {
+  await readFields(request);
+  return doctor.mend(request.signal);
 }
 
 async function tryEngine(visit: Desks['visit'], request: Request): Promise<unknown> {

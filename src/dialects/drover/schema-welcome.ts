@@ -1,45 +1,35 @@
 // The shapes of our own answers about the server as a whole: findings, a first visit, what to get first, figures.
 import { Type } from '@sinclair/typebox';
 import { FAULT_KINDS } from '../../base/fault.ts';
-import type { FindingId } from '../../core/findings.ts';
+import { FINDING_IDS, FIX_IDS } from '../../core/finding.ts';
 import { quantAnswer } from './schema-desks.ts';
 import { list, number, oneOf, orNull, text, whole, yes } from './schema-words.ts';
 
-const FINDING_IDS: readonly FindingId[] = [
-  'server-none',
-  'server-running',
-  'config-good',
-  'config-questionable',
-  'hardware',
-  'hardware-unread',
-  'disk-low',
-  'engine-none',
-  'engine-good',
-  'engine-second-best',
-  'engine-unproved',
-  'engine-failed',
-  'folder-unreadable',
-  'models-unread',
-  'models-usable',
-  'models-none',
-  'model-broken',
-];
 const BACKENDS = ['cuda', 'rocm', 'vulkan', 'metal', 'sycl', 'cpu'] as const;
 const failure = () => Type.Object({ kind: oneOf(FAULT_KINDS), message: text(), hint: orNull(text('The next step.')) });
 
-export const doctorAnswer = () =>
+const findings = () =>
+  list(
+    Type.Object({
+      id: oneOf(FINDING_IDS),
+      severity: oneOf(['ok', 'note', 'warning', 'error']),
+      topic: text(),
+      message: text(),
+      hint: orNull(text('The way out.')),
+      subject: orNull(text('A model, a path or a build, where there are several such findings.')),
+      evidence: list(text(), { description: 'What was seen.' }),
+      command: orNull(text('What to type to mend it.')),
+      fix: orNull(oneOf(FIX_IDS)),
+    }),
+    { description: 'The worst first.' },
+  );
+
+export const doctorAnswer = () => Type.Object({ findings: findings() });
+
+export const mendedAnswer = () =>
   Type.Object({
-    findings: list(
-      Type.Object({
-        id: oneOf(FINDING_IDS),
-        severity: oneOf(['ok', 'note', 'warning', 'error']),
-        topic: text(),
-        message: text(),
-        hint: orNull(text('The way out.')),
-        subject: orNull(text('A model, a path or a build, where there are several such findings.')),
-      }),
-      { description: 'The worst first.' },
-    ),
+    done: list(text(), { description: 'A sentence for each thing that was mended; empty where nothing was to do.' }),
+    findings: findings(),
   });
 
 export const recommendedAnswer = () =>

@@ -1,6 +1,6 @@
 // What LlamaHome's streams beside prompts are fed from: the log, findings, figures. Each ends when its reader leaves.
 import type { Drover } from '../../core/drover.ts';
-import type { Finding } from '../../core/findings.ts';
+import type { Finding } from '../../core/finding.ts';
 import type { HomeDesk } from '../../core/home-desk.ts';
 import type { LogSearch } from '../../core/log-search.ts';
 import type { DroverEvent } from '../../core/vocabulary.ts';

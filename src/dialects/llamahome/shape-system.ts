@@ -1,7 +1,7 @@
 // How the server is, as LlamaHome's clients read it: health, findings, figures, caches. Pure.
 import type { ClearedCaches } from '../../core/cache-clearing.ts';
 import type { DroverStatus, UsageTotals } from '../../core/drover.ts';
-import type { Finding } from '../../core/findings.ts';
+import type { Finding } from '../../core/finding.ts';
 import type { Instance } from '../../core/vocabulary.ts';
 import { isoOrNull, isoTime, secondsOf } from './shape.ts';
 

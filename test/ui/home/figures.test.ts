@@ -128,6 +128,9 @@ test('findings are sorted, and each knows its way out', () => {
     message: 'm',
     hint: null,
     subject: null,
+    evidence: [],
+    command: null,
+    fix: null,
     ...more,
   });
   const all = [
