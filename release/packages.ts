@@ -90,11 +90,14 @@ function licenceOf(folder: string): string | null {
   return (typeof license === 'string' ? license : license?.type) ?? null;
 }
 
-/** Its licences and notices, as they lie in its folder. */
+/**
+ * Its licences and notices, as they lie in its folder; among them what a bundler put beside a file (`…js.LICENSE.txt`), where
+ * the packages inside that file are named.
+ */
 export function licenceTexts({ folder }: Package): readonly { readonly name: string; readonly text: string }[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((name) => /^(licen[cs]e|copying|notice)/i.test(name) && !/\.(js|ts|json)$/i.test(name))
+    .filter((name) => /^(licen[cs]e|copying|notice)|\.licen[cs]e\.txt$/i.test(name) && !/\.(js|ts|json)$/i.test(name))
     .toSorted()
     .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n').trim() }));
 }

@@ -67,6 +67,11 @@ describe('the bill of materials', () => {
   });
 });
 
+test('the notices hold the licences of what a bundle holds that is in the executable', async () => {
+  const file = join(ROOT, 'node_modules/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt');
+  expect(noticesOf(ROOT)).toContain((await Bun.file(file).text()).trim());
+});
+
 test('the notices hold the licence of each, or say that it brings none', () => {
   const notices = noticesOf(ROOT);
   const packages = bundledPackages(ROOT);
