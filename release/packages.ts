@@ -12,6 +12,8 @@ export interface Package {
   readonly licence: string | null;
   /** SHA-512 of its archive, hex; null: the lockfile has none. */
   readonly sha512: string | null;
+  /** Drover names it itself, whoever else needs it too. */
+  readonly isDirect: boolean;
   /** Paths. */
   readonly needs: readonly string[];
   /** Where it is installed. */
@@ -61,6 +63,7 @@ function readPackage(root: string, lock: Lockfile, path: string): Package {
     version: id.slice(at + 1),
     licence: licenceOf(folder),
     sha512: integrity?.startsWith('sha512-') ? Buffer.from(integrity.slice(7), 'base64').toString('hex') : null,
+    isDirect: path in (lock.workspaces['']?.dependencies ?? {}),
     // What is optional may not be for this machine.
     needs: names.map((name) => resolve(lock, path, name)).filter((need) => need !== null),
     folder,
@@ -87,11 +90,14 @@ function licenceOf(folder: string): string | null {
   return (typeof license === 'string' ? license : license?.type) ?? null;
 }
 
-/** Its licences and notices, as they lie in its folder. */
+/**
+ * Its licences and notices, as they lie in its folder; among them what a bundler put beside a file (`…js.LICENSE.txt`), where
+ * the packages inside that file are named.
+ */
 export function licenceTexts({ folder }: Package): readonly { readonly name: string; readonly text: string }[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((name) => /^(licen[cs]e|copying|notice)/i.test(name) && !/\.(js|ts|json)$/i.test(name))
+    .filter((name) => /^(licen[cs]e|copying|notice)|\.licen[cs]e\.txt$/i.test(name) && !/\.(js|ts|json)$/i.test(name))
     .toSorted()
     .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n').trim() }));
 }

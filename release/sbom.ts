@@ -17,7 +17,7 @@ export function sbomOf({ root, version, commit, sourceSeconds }: SbomSource): st
   const own = `pkg:generic/drover@${version}`;
   const runtime = `pkg:github/oven-sh/bun@bun-v${Bun.version}`;
   const urls = new Map(packages.map((one) => [one.path, purlOf(one)]));
-  const direct = [...new Set(packages.filter(({ path }) => !isNeeded(packages, path)).map(purlOf))];
+  const direct = [...new Set(packages.filter(({ isDirect }) => isDirect).map(purlOf))];
   const body = {
     version: 1,
     metadata: {
@@ -56,9 +56,6 @@ export function sbomOf({ root, version, commit, sourceSeconds }: SbomSource): st
 
 /** A scope's `@` is written `%40`. */
 const purlOf = ({ name, version }: Package): string => `pkg:npm/${name.replace(/^@/, '%40')}@${version}`;
-
-const isNeeded = (packages: readonly Package[], path: string): boolean =>
-  packages.some(({ needs }) => needs.includes(path));
 
 function uniqueBy<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
   return [...new Map(all.map((one) => [keyOf(one), one])).values()];

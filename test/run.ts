@@ -7,7 +7,7 @@ import { build, buildPage, hostBinary, runInstalled } from '../build.ts';
 const ROOT = join(import.meta.dir, '..');
 const SLOW = new RegExp(
   [
-    '(api-docs|service-verbs|test/release|test/doctor|test/launch|test/first-run|mach-o|models-api|api-client|one-model|test/crossroads|bench-verb|benchmark|docs-page|sides|binary|restart|serving|engine-verbs|completion|manual|examples|vulkan|debian|install|github|soak)[^/]*',
+    '(api-docs|elsewhere|service-verbs|test/release|test/doctor|test/launch|test/first-run|mach-o|models-api|api-client|one-model|test/crossroads|bench-verb|benchmark|docs-page|sides|binary|restart|serving|engine-verbs|completion|manual|examples|vulkan|debian|install|github|soak)[^/]*',
     'test/(keys|users|import|pull)',
     'test/(claracore|llamactl|llamahome|beautyai|obt)/[^/]*',
     'test/ui/[^/]*',
@@ -33,6 +33,10 @@ if (!isQuick) {
   say(`browser: ${await ensureChromium()}`);
   const { ensurePython } = await import('./fixtures/python.ts');
   say(`python: ${await ensurePython()}`);
+  const { bringElsewhere } = await import('./fixtures/elsewhere.ts');
+  say(
+    `executables of other systems: ${(await bringElsewhere()) ? 'run here' : 'left out, for want of Debian or root'}`,
+  );
   await build(hostBinary, null);
   say(`built ${relative(ROOT, hostBinary)}`);
 }

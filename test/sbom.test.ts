@@ -49,6 +49,15 @@ describe('the bill of materials', () => {
     expect(bom.components[0]).toMatchObject({ name: 'bun', version: Bun.version });
   });
 
+  test('has Drover itself need what its package names, no more and no less', async () => {
+    const { dependencies } = (await Bun.file(join(ROOT, 'package.json')).json()) as { dependencies: object };
+    const named = Object.entries(dependencies).map(([name, version]) => `${name}@${version}`);
+    const own = bom.dependencies.find(({ ref }) => ref === 'pkg:generic/drover@1.2.3')?.dependsOn ?? [];
+    const packages = own.filter((ref) => ref.startsWith('pkg:npm/'));
+    expect(packages.map((ref) => ref.replace('pkg:npm/', '').replace('%40', '@')).toSorted()).toEqual(named.toSorted());
+    expect(own.length).toBe(named.length + 1);
+  });
+
   test('names in its graph only what it lists', () => {
     const refs = new Set(['pkg:generic/drover@1.2.3', ...bom.components.map((one) => one['bom-ref'])]);
     for (const { ref, dependsOn = [] } of bom.dependencies) {
@@ -56,6 +65,11 @@ describe('the bill of materials', () => {
     }
     expect(new Set(bom.dependencies.map(({ ref }) => ref))).toEqual(refs);
   });
+});
+
+test('the notices hold the licences of what a bundle holds that is in the executable', async () => {
+  const file = join(ROOT, 'node_modules/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt');
+  expect(noticesOf(ROOT)).toContain((await Bun.file(file).text()).trim());
 });
 
 test('the notices hold the licence of each, or say that it brings none', () => {

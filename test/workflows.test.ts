@@ -44,6 +44,14 @@ describe.each(files.map((name) => [name]))('%s', (name) => {
     }
   });
 
+  test('can run the steps of an image that is built for another processor', () => {
+    for (const [, { steps }] of jobs) {
+      const images = steps.filter((step) => JSON.stringify(step.with ?? {}).includes('linux/arm64'));
+      const isReady = steps.some((step) => step.uses?.startsWith('docker/setup-qemu-action@') === true);
+      expect(images.length === 0 || isReady).toBeTrue();
+    }
+  });
+
   test('runs scripts of the package that there are', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
     for (const [, script = ''] of text.matchAll(/npm run ([\w-]+)/g)) expect(Object.keys(scripts)).toContain(script);

@@ -1,7 +1,7 @@
 // Home and the first visit in a real browser, against the compiled executable with a real engine: from an empty machine to
 // a chat, and what Home tells of models as they come, go and fail.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDrover, startDrover, temporaryFolder } from '../fixtures/drover.ts';
 import { type FakeHub, startHub } from '../fixtures/hub/server.ts';
@@ -102,6 +102,28 @@ describe('with models', () => {
     expect(await health.getByText('usable models', { exact: false }).isVisible()).toBe(false);
     await health.getByText(/checks are fine/).click();
     await health.getByText('usable models', { exact: false }).waitFor();
+  });
+
+  test('health shows what was seen, and mends what is safe on a click', async () => {
+    const left = join(drover.dataFolder, 'engines', '.build.0123456789ab.unpacking');
+    mkdirSync(left, { recursive: true });
+    const long = new Date(Date.now() - 2 * 3_600_000);
+    utimesSync(left, long, long);
+    await using watched = await openPage(drover);
+    const { page } = watched;
+    const health = page.getByRole('region', { name: 'Health' });
+    const broken = health.locator('.notice').filter({ hasText: 'broken: Not a usable GGUF file' });
+    await broken.getByText('What was seen').click();
+    await broken.getByText('broken.gguf', { exact: false }).last().waitFor();
+    await watched.picture('home-evidence-1280-light');
+    await health.getByText(/\d+ notes?/).click();
+    await health.getByText('in the data folder will never be finished.', { exact: false }).waitFor();
+    await health.getByRole('button', { name: 'Mend what is safe' }).click();
+    await page.getByText('1 thing mended').waitFor();
+    await health.getByText('will never be finished', { exact: false }).waitFor({ state: 'detached' });
+    expect(existsSync(left)).toBe(false);
+    expect(await health.getByRole('button', { name: 'Mend what is safe' }).count()).toBe(0);
+    expect(watched.complaints).toEqual([]);
   });
 
   test('figures come only while somebody looks', async () => {

@@ -25,6 +25,7 @@ export type Destinations = Answer<typeof desks.destinationsAnswer>;
 export type Offer = Answer<typeof desks.offerAnswer>;
 export type Hits = Answer<typeof desks.hitsAnswer>;
 export type Findings = Answer<typeof welcome.doctorAnswer>;
+export type Mended = Answer<typeof welcome.mendedAnswer>;
 export type Recommended = Answer<typeof welcome.recommendedAnswer>;
 export type Visit = Answer<typeof welcome.setupAnswer>;
 export type MachineSample = Answer<typeof welcome.sampleAnswer>;

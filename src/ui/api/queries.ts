@@ -1,10 +1,11 @@
 // What pages ask of the server, as queries that are shared, kept, and refreshed by the event stream (app/live).
-import { QueryClient, useQuery } from '@tanstack/react-query';
+import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type {
   Downloads,
   Findings,
   Hardware,
   Instance,
+  Mended,
   Model,
   Models,
   Recommended,
@@ -13,7 +14,7 @@ import type {
   Verdict,
   Visit,
 } from './answers.ts';
-import { get, isApiError } from './client.ts';
+import { get, isApiError, post } from './client.ts';
 
 /** First word of every key: what the event stream makes stale. */
 export const keys = {
@@ -88,6 +89,15 @@ export const useDoctor = () =>
     queryKey: keys.doctor,
     queryFn: async ({ signal }) => (await get<Findings>('/drover/doctor', { signal })).findings,
   });
+
+/** Mends what is safe; the findings after it are the answer. */
+export function useMend() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => post<Mended>('/drover/doctor/fix', {}),
+    onSuccess: ({ findings }) => client.setQueryData(keys.doctor, findings),
+  });
+}
 
 /** How far this machine is on its way from nothing to a chat. */
 export const useVisit = () =>

@@ -81,6 +81,10 @@ export const home = {
       settings: 'Open the settings',
     },
     copy: 'Copy the command',
+    evidence: 'What was seen',
+    mendSafe: 'Mend what is safe',
+    mended: (count: number) =>
+      count === 0 ? 'Nothing was left to mend' : `${count} ${count === 1 ? 'thing' : 'things'} mended`,
   },
   machine: {
     title: 'This machine',

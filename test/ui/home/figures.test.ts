@@ -5,7 +5,7 @@ import { idleLeftMs } from '../../../src/ui/app/course.ts';
 import { atWork, failureOf } from '../../../src/ui/pages/home/course.ts';
 import { headlineOf } from '../../../src/ui/pages/home/headline.ts';
 import { gpuOf, memoryOf, seriesOf, usedOf } from '../../../src/ui/pages/home/memory.ts';
-import { commandIn, type Finding, placeFor, sortedFindings } from '../../../src/ui/pages/home/mending.ts';
+import { canMend, commandOf, type Finding, placeFor, sortedFindings } from '../../../src/ui/pages/home/mending.ts';
 import { paperInstance } from '../../fixtures/paper-instance.ts';
 
 const GIB = 2 ** 30;
@@ -141,8 +141,11 @@ test('findings are sorted, and each knows its way out', () => {
   ];
   const { wrong, notes, fine } = sortedFindings(all);
   expect([wrong.map(({ id }) => id), notes.length, fine.length]).toEqual([['models-unread', 'disk-low'], 1, 1]);
-  expect(commandIn('Bring one with "drover engine install".')).toBe('drover engine install');
-  expect(commandIn('Say "please".')).toBeNull();
+  expect(commandOf({ command: 'drover run', hint: 'Or "drover pull x".' })).toBe('drover run');
+  expect(commandOf({ command: null, hint: 'Then try "drover engine update".' })).toBe('drover engine update');
+  expect(commandOf({ command: null, hint: 'Say "please".' })).toBeNull();
+  expect(canMend([finding('leftovers', 'note')])).toBe(false);
+  expect(canMend([finding('leftovers', 'note', { fix: 'remove' })])).toBe(true);
   expect(placeFor(finding('engine-none', 'warning'))?.to).toBe('/setup');
   expect(placeFor(finding('model-broken', 'warning', { subject: 'a/b c' }))?.to).toBe('/models/a%2Fb%20c');
   expect(placeFor(finding('disk-low', 'warning'))).toBeNull();

@@ -1,14 +1,15 @@
 // What the doctor finds: what is wrong first, each with the click or the command that mends it; what is fine is folded.
-import { RotateCw } from 'lucide-react';
-import { useDoctor } from '../../api/queries.ts';
+import { RotateCw, Wrench } from 'lucide-react';
+import { useDoctor, useMend } from '../../api/queries.ts';
 import type { Tone } from '../../parts/badge.tsx';
-import { ButtonLink, IconButton } from '../../parts/button.tsx';
+import { Button, ButtonLink, IconButton } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Loaded, Skeleton } from '../../parts/states.tsx';
+import { toast, toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
-import { commandIn, type Finding, placeFor, sortedFindings } from './mending.ts';
+import { canMend, commandOf, type Finding, placeFor, sortedFindings } from './mending.ts';
 
 const TONES: { readonly [Severity in Finding['severity']]: Tone } = {
   error: 'bad',
@@ -39,6 +40,7 @@ export function Health() {
               {wrong.map((finding) => (
                 <Wrong key={`${finding.id} ${finding.message}`} finding={finding} />
               ))}
+              {canMend(findings) && <MendButton />}
               <Folded summary={health.notes(notes.length)} findings={notes} />
               <Folded summary={health.folded(fine.length)} findings={fine} />
             </div>
@@ -49,10 +51,28 @@ export function Health() {
   );
 }
 
+/** What was done is told; what is left stands in the list anew. */
+function MendButton() {
+  const { health } = texts.home;
+  const mend = useMend();
+  const start = (): void =>
+    mend.mutate(undefined, {
+      onSuccess: ({ done }) => toast({ tone: 'ok', title: health.mended(done.length), text: done.join(' ') }),
+      onError: toastError,
+    });
+  return (
+    <div>
+      <Button isSmall icon={<Wrench size={15} aria-hidden />} isBusy={mend.isPending} onClick={start}>
+        {health.mendSafe}
+      </Button>
+    </div>
+  );
+}
+
 function Wrong({ finding }: { readonly finding: Finding }) {
   const { health } = texts.home;
   const place = placeFor(finding);
-  const command = commandIn(finding.hint);
+  const command = commandOf(finding);
   const hasActions = place !== null || command !== null;
   return (
     <Notice
@@ -63,7 +83,7 @@ function Wrong({ finding }: { readonly finding: Finding }) {
           {finding.message}
         </>
       }
-      text={finding.hint}
+      text={<Way finding={finding} />}
       actions={
         hasActions ? (
           <>
@@ -80,16 +100,43 @@ function Wrong({ finding }: { readonly finding: Finding }) {
   );
 }
 
+/** The hint, the command as it is typed, and, folded, what was seen. */
+function Way({ finding: { hint, command, evidence } }: { readonly finding: Finding }) {
+  const { health } = texts.home;
+  return (
+    <>
+      {hint}
+      {command !== null && <code className="home-command">{command}</code>}
+      {evidence.length > 0 && (
+        <details className="home-evidence small">
+          <summary>{health.evidence}</summary>
+          <ul>
+            {evidence.map((line) => (
+              <li key={line}>
+                <code>{line}</code>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
+
 function Folded({ summary, findings }: { readonly summary: string; readonly findings: readonly Finding[] }) {
   if (findings.length === 0) return null;
   return (
     <details className="home-folded small">
       <summary className="dim">{summary}</summary>
       <ul>
-        {findings.map(({ id, message, hint }) => (
-          <li key={`${id} ${message}`}>
-            {message}
-            {hint !== null && <span className="dim"> {hint}</span>}
+        {findings.map((finding) => (
+          <li key={`${finding.id} ${finding.message}`}>
+            {finding.message}
+            {finding.severity !== 'ok' && (
+              <div className="dim">
+                <Way finding={finding} />
+              </div>
+            )}
           </li>
         ))}
       </ul>

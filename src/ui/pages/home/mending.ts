@@ -4,8 +4,12 @@ import { texts } from '../../texts/index.ts';
 
 export type Finding = Findings['findings'][number];
 
-/** A command in quotes within a sentence: `Bring one with "drover engine install".` */
-export const commandIn = (hint: string | null): string | null => /"(drover [^"]+)"/.exec(hint ?? '')?.[1] ?? null;
+/** Its own, else one in quotes within its hint: `Then try "drover engine update".` */
+export const commandOf = ({ command, hint }: Pick<Finding, 'command' | 'hint'>): string | null =>
+  command ?? /"(drover [^"]+)"/.exec(hint ?? '')?.[1] ?? null;
+
+/** Something that is mended without a person. */
+export const canMend = (findings: readonly Finding[]): boolean => findings.some(({ fix }) => fix !== null);
 
 export function placeFor({ id, subject }: Finding): { readonly to: string; readonly label: string } | null {
   const { mend } = texts.home.health;
