@@ -4,7 +4,14 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync } from 'no
 import { dirname, join } from 'node:path';
 import { build, buildPage, hostBinary, readVersion } from '../build.ts';
 import type { TargetName } from '../release/targets.ts';
-import { type CliResult, cleanEnvironment, processesWith, startDrover, temporaryFolder } from './fixtures/drover.ts';
+import {
+  type CliResult,
+  cleanEnvironment,
+  processesWith,
+  runProgram,
+  startDrover,
+  temporaryFolder,
+} from './fixtures/drover.ts';
 import { armScript, bringElsewhere, muslScript } from './fixtures/elsewhere.ts';
 
 const SETUP_MS = 300_000;
@@ -28,18 +35,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function run(script: string, ...words: string[]): Promise<CliResult> {
   using home = temporaryFolder('elsewhere');
-  const child = Bun.spawn([script, ...words], {
-    env: cleanEnvironment(home.path),
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
-  const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { exitCode, stdout, stderr };
+  return await runProgram([script, ...words], cleanEnvironment(home.path));
 }
 
 /** The first bytes of a file: which processor it is for, and which loader it asks for. */

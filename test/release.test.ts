@@ -9,7 +9,7 @@ import { hostTarget } from '../release/targets.ts';
 import { readPartFacts } from '../src/base/http-part.ts';
 import { Latch } from '../src/base/sync.ts';
 import { readManifest } from '../src/upgrade/manifest.ts';
-import { type CliResult, cleanEnvironment, temporaryFolder } from './fixtures/drover.ts';
+import { type CliResult, cleanEnvironment, runProgram, temporaryFolder } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
 import { paperRelease, type ReleaseServer, releaseServer, signingKey, trustedKeys } from './fixtures/paper-release.ts';
 import { eventually, rests, startLine } from './fixtures/restarts.ts';
@@ -133,21 +133,8 @@ function person(files: Map<string, Uint8Array>, more: Record<string, string> = {
     ...more,
   };
   const program = join(home, '.local/bin/drover');
-  const run = async (argv: readonly string[], also: Record<string, string> = {}): Promise<CliResult> => {
-    const child = Bun.spawn([...argv], {
-      env: { ...environment, ...also },
-      cwd: home,
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    });
-    const [stdout, stderr, exitCode] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
-    return { exitCode, stdout, stderr };
-  };
+  const run = (argv: readonly string[], also: Record<string, string> = {}): Promise<CliResult> =>
+    runProgram(argv, { ...environment, ...also }, { cwd: home });
   const script = async (): Promise<string> => {
     const path = join(home, 'install.sh');
     const fetched = await run(['curl', '-fsSL', '-o', path, `${server.url}install.sh`]);

@@ -21,32 +21,28 @@ const BUSY_MS = 250;
 
 /**
  * Those of this data directory and, for who may look there, of the machine's service. Throws `unavailable` with what the
- * server said when one stays with its version.
+ * server said when one stays with its version. It cannot be interrupted: half of it would leave a server with a version that does
+ * not lie in place.
  */
-export async function restartServers(
-  paths: Paths,
-  version: string,
-  signal: AbortSignal,
-): Promise<readonly Restarted[]> {
+export async function restartServers(paths: Paths, version: string): Promise<readonly Restarted[]> {
   const all = [paths, pathsIn(STATE_FOLDER)].filter((one, index) => index === 0 || one.data !== paths.data);
   const restarted: Restarted[] = [];
   for (const one of all) {
     const client = await findServer(one);
     if (client === null || client.server.version === version) continue;
-    restarted.push(await restart(client, one, signal));
+    restarted.push(await restart(client, one));
   }
   return restarted;
 }
 
-async function restart(client: ServerClient, paths: Paths, signal: AbortSignal): Promise<Restarted> {
+async function restart(client: ServerClient, paths: Paths): Promise<Restarted> {
   const over = new AbortController();
-  const until = AbortSignal.any([signal, over.signal, AbortSignal.timeout(RESTART_MS)]);
+  const until = AbortSignal.any([over.signal, AbortSignal.timeout(RESTART_MS)]);
   const feed = await client.send('GET', '/drover/events', undefined, until);
   try {
     await begin(client, until);
     return await Promise.race([refusal(feed), arrival(client, paths, until)]);
   } catch (thrown) {
-    signal.throwIfAborted();
     if (!until.aborted) throw thrown;
     throw new Fault('unavailable', `The server at ${client.server.url} did not restart within ${RESTART_MS / 1000} s.`);
   } finally {

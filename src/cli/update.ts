@@ -62,8 +62,8 @@ class Servers {
   }
 
   async goOver(version: string): Promise<void> {
-    const { config, options, signal } = this.#call;
-    if (options.restart !== false) this.restarted = await restartServers(config.paths, version, signal);
+    const { config, options } = this.#call;
+    if (options.restart !== false) this.restarted = await restartServers(config.paths, version);
   }
 }
 

@@ -92,22 +92,7 @@ export function putNext(installation: Installation, onStep: (step: 'kept' | 'rep
     mkdirSync(dirname(older), { recursive: true });
     renameSync(previous, older);
   }
-  if (process.platform === 'win32') {
-    // A program that runs can be renamed there, not replaced.
-    makeRoom(previous);
-    renameSync(program, previous);
-    onStep('kept');
-    try {
-      renameSync(next, program);
-    } catch (thrown) {
-      renameSync(previous, program);
-      throw thrown;
-    }
-  } else {
-    alsoAt(program, previous);
-    onStep('kept');
-    renameSync(next, program);
-  }
+  takePlace(program, next, previous, () => onStep('kept'));
   syncFolder(dirname(program));
   onStep('replaced');
   rmSync(dirname(next), { recursive: true, force: true });
@@ -135,19 +120,7 @@ export function dropOlder({ previous, older }: Installation): void {
 export function exchange(installation: Installation): void {
   const { program, previous, aside } = installation;
   mkdirSync(dirname(aside), { recursive: true });
-  if (process.platform === 'win32') {
-    makeRoom(aside);
-    renameSync(program, aside);
-    try {
-      renameSync(previous, program);
-    } catch (thrown) {
-      renameSync(aside, program);
-      throw thrown;
-    }
-  } else {
-    alsoAt(program, aside);
-    renameSync(previous, program);
-  }
+  takePlace(program, previous, aside);
   syncFolder(dirname(program));
   finishExchange(installation);
 }
@@ -160,6 +133,26 @@ function finishExchange({ previous, aside }: Installation): void {
     syncFolder(dirname(previous));
   }
   rmSync(dirname(aside), { recursive: true, force: true });
+}
+
+/** `from` takes the program's place; what was there lies at `kept` from before that on, in the place of what was there. */
+function takePlace(program: string, from: string, kept: string, onKept: () => void = () => undefined): void {
+  if (process.platform !== 'win32') {
+    alsoAt(program, kept);
+    onKept();
+    renameSync(from, program);
+    return;
+  }
+  // A program that runs can be renamed there, not replaced.
+  makeRoom(kept);
+  renameSync(program, kept);
+  onKept();
+  try {
+    renameSync(from, program);
+  } catch (thrown) {
+    renameSync(kept, program);
+    throw thrown;
+  }
 }
 
 /** The same file under a second name, replacing what was there; a copy where the disk knows no such thing. */
