@@ -40,13 +40,20 @@ export const AGENTS: Readonly<Record<string, Agent>> = {
         ANTHROPIC_BASE_URL: origin,
         ANTHROPIC_AUTH_TOKEN: keyOr(key),
         ANTHROPIC_API_KEY: null,
+        CLAUDE_CODE_USE_BEDROCK: null,
+        CLAUDE_CODE_USE_VERTEX: null,
+        CLAUDE_CODE_USE_FOUNDRY: null,
         ANTHROPIC_MODEL: model,
         // What it asks of other sizes goes to the same one, so that none has to be loaded in between.
         ANTHROPIC_DEFAULT_OPUS_MODEL: model,
         ANTHROPIC_DEFAULT_SONNET_MODEL: model,
         ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
+        // Else each prompt begins with a line that changes, and nothing of it is ever found in the engine's cache.
+        CLAUDE_CODE_ATTRIBUTION_HEADER: '0',
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       },
-      words: [],
+      // Some versions look for it in settings alone; these go before all files.
+      words: ['--settings', JSON.stringify({ env: { CLAUDE_CODE_ATTRIBUTION_HEADER: '0' } })],
     }),
   },
   codex: {

@@ -1,12 +1,20 @@
 // What a start tells a person: where the server is, how the engine comes, and when there is nothing but the probe to serve.
-import { readPointer } from '../engine/installed.ts';
+import { dirname, join } from 'node:path';
+import { environment } from '../config/load.ts';
+import { readPointer, readRecord } from '../engine/installed.ts';
+import { findOnPath } from '../engine/sources/local.ts';
 import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
 import { bold, dim, progressLine, tell } from './terminal.ts';
 
-/** True when no engine is there yet and none was given. */
-export const isFirstRun = (call: Call): boolean =>
-  call.config.settings.engine === 'auto' && readPointer(call.config.paths.engines) === null;
+/** True when no engine is there yet, none was given, and none on PATH has proved itself. */
+export function isFirstRun({ config: { settings, paths } }: Call): boolean {
+  if (settings.engine !== 'auto' || readPointer(paths.engines) !== null) return false;
+  const env = environment();
+  const onPath = findOnPath(env.PATH ?? env.Path ?? '');
+  if (onPath === null) return true;
+  return readRecord(dirname(onPath), join(paths.engines, 'path.json'))?.build.proof?.isGood !== true;
+}
 
 /** Where it can be reached, at once; and the engine's download as it goes. */
 export function announce(core: OpenedCore, urls: readonly string[]): void {

@@ -112,7 +112,7 @@ function get(call: Call, key: string | undefined): number {
     return 0;
   }
   let value: unknown = settings;
-  for (const part of key.split('.')) value = (value as Record<string, unknown> | undefined)?.[part];
+  for (const part of partsOf(key)) value = (value as Record<string, unknown> | undefined)?.[part];
   if (value === undefined)
     throw new Fault('not_found', `There is no setting "${key}".`, { hint: '"drover config get" shows all.' });
   if (call.isJson || typeof value === 'object') printJson(value);
@@ -120,8 +120,12 @@ function get(call: Call, key: string | undefined): number {
   return 0;
 }
 
+/** `models.tiny.ttl`; a name with dots in quotes: `models."qwen2.5-7b".ttl`. */
+const partsOf = (key: string): string[] =>
+  [...key.matchAll(/"([^"]*)"|[^.]+/g)].map(([part, quoted]) => quoted ?? part);
+
 function change(file: string, key: string, value: unknown): number {
-  const path = key.split('.');
+  const path = partsOf(key);
   if (!(path[0] !== undefined && (path[0] in SETTINGS || path[0] === 'hooks'))) {
     throw new Fault('not_found', `There is no setting "${path[0] ?? ''}".`, { hint: '"drover config get" shows all.' });
   }

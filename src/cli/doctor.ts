@@ -9,9 +9,9 @@ import { environment } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import { Doctor, type Mended } from '../core/doctor.ts';
 import { byWeight, type Finding, finding } from '../core/finding.ts';
-import { holderOf } from '../engine/port-owner.ts';
 import { Reaper } from '../engine/reaper.ts';
 import { parseAddress } from '../server/address.ts';
+import { portHolder } from '../server/port-holder.ts';
 import { withCore } from './assembly.ts';
 import { findServer, type ServerClient } from './client.ts';
 import type { Call, Run } from './command-line.ts';
@@ -70,7 +70,7 @@ async function lookAlone(call: Call, isFixing: boolean): Promise<Mended> {
   // One that starts, or is too busy to answer, has it: then nothing here is left over.
   using lock = FileLock.tryTake(paths.lock);
   const done = isFixing && lock !== null ? await mendAlone(call) : [];
-  const around = lock === null ? [silentFinding(paths)] : aroundFindings(call);
+  const around = lock === null ? [silentFinding(paths)] : await aroundFindings(call);
   const { done: mended, findings } = await withCore(call, async (core) => {
     const doctor = new Doctor({
       ...core,
@@ -99,7 +99,7 @@ function silentFinding({ data, serverFile }: Paths): Finding {
 }
 
 /** What only somebody without a running server has to look for. */
-function aroundFindings(call: Call): readonly Finding[] {
+async function aroundFindings(call: Call): Promise<readonly Finding[]> {
   const { paths, settings } = call.config;
   const found = [
     finding('note', 'server-none', 'server', 'No server runs on this data directory.', { command: 'drover serve' }),
@@ -132,13 +132,13 @@ function aroundFindings(call: Call): readonly Finding[] {
       ),
     );
   }
-  return [...found, ...portFindings(settings.listen)];
+  return [...found, ...(await portFindings(settings.listen))];
 }
 
-function portFindings(listen: string): readonly Finding[] {
+async function portFindings(listen: string): Promise<readonly Finding[]> {
   const { host, port } = parseAddress(listen);
   if (port === 0 || isFreePort(port, [host])) return [];
-  const holder = holderOf(port);
+  const holder = await portHolder(port);
   const who =
     holder === null ? 'who has it cannot be seen by this user' : `process ${holder.pid} (${holder.name}) has it`;
   return [

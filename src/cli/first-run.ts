@@ -6,12 +6,14 @@ import type { Desks } from '../core/desks.ts';
 import { hardwareLines } from '../core/findings-hardware.ts';
 import type { RecommendedModel } from '../core/recommended.ts';
 import type { Backend } from '../engine/build.ts';
+import { findOnPath } from '../engine/sources/local.ts';
+import type { RemoteBuild } from '../engine/sources/source.ts';
 import type { DownloadJob } from '../models/downloads.ts';
 import { isProbeOnly, MODELS_HINT, PROBE_WORDS, usableModels } from './announce.ts';
 import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
 import { recommendedOption } from './model-choice.ts';
-import { bold, dim, isInteractive, progressLine, tell } from './terminal.ts';
+import { bold, bytesText, dim, isInteractive, progressLine, tell } from './terminal.ts';
 
 /** What the person has said to; null: this is no first run. */
 export interface FirstRun {
@@ -118,17 +120,32 @@ async function fetchFirst(core: OpenedCore, desks: Desks, reference: string): Pr
   return null;
 }
 
+/** What an index says of sizes is worth no longer a wait. */
+const SIZE_PATIENCE_MS = 2500;
+
 async function tellPlan(call: Call, core: OpenedCore): Promise<void> {
   const { settings, paths } = call.config;
+  const patience = AbortSignal.any([call.signal, AbortSignal.timeout(SIZE_PATIENCE_MS)]);
+  // Only who is asked waits for it.
+  const isAsked = isInteractive() && call.options.yes !== true;
+  const [hardware, { ladder, pathVariable }, build] = await Promise.all([
+    core.drover.hardware(),
+    core.choice.request(),
+    isAsked ? (core.desks?.engine.toFetch(patience) ?? null) : null,
+  ]);
   tell(`\n${bold('Drover', process.stderr)} makes this machine serve language models. The plan:\n`);
-  for (const line of hardwareLines(await core.drover.hardware())) tell(line);
-  const { ladder } = await core.choice.request();
+  for (const line of hardwareLines(hardware)) tell(line);
   const backends = ladder.filter((rung) => rung.isOffered).map((rung) => BACKEND_WORDS[rung.backend]);
-  tell(
-    settings.offline
-      ? '  engine    none is installed, and offline none is fetched'
-      : `  engine    llama.cpp for ${backends.join(', else ')}: fetched, proved here, kept in ${paths.engines}`,
-  );
+  const onPath = findOnPath(pathVariable ?? '');
+  if (onPath !== null) tell(`  engine    ${onPath}, if it proves itself here; else one is fetched`);
+  else if (settings.offline) tell('  engine    none is installed, and offline none is fetched');
+  else if (build === null) {
+    tell(`  engine    llama.cpp for ${backends.join(', else ')}: fetched, proved here, kept in ${paths.engines}`);
+  } else {
+    tell(`  engine    llama.cpp ${buildWords(build)}; proved here, kept in ${paths.engines}`);
+    const others = backends.filter((words) => words !== BACKEND_WORDS[build.backend]);
+    if (others.length > 0) tell(`            if it does not work here: ${others.join(', else ')}`);
+  }
   const usable = usableModels(core);
   if (isProbeOnly(core)) {
     tell(`  models    none found; ${PROBE_WORDS}`);
@@ -141,6 +158,16 @@ async function tellPlan(call: Call, core: OpenedCore): Promise<void> {
   }
   tell(`  address   ${settings.listen}\n`);
 }
+
+/** `0.7.0 for the processor, 12.3 MiB from Debian`. */
+function buildWords({ version, backend, source, files }: RemoteBuild): string {
+  const sizes = files.map(({ sizeBytes }) => sizeBytes);
+  const isKnown = sizes.length > 0 && sizes.every((size) => size !== null);
+  const size = isKnown ? `${bytesText(sizes.reduce((sum, each) => sum + (each ?? 0), 0))} ` : '';
+  return `${version} for ${BACKEND_WORDS[backend]}, ${size}from ${SOURCE_WORDS[source] ?? source}`;
+}
+
+const SOURCE_WORDS: Readonly<Record<string, string>> = { github: 'GitHub', debian: 'Debian' };
 
 const BACKEND_WORDS: Readonly<Record<Backend, string>> = {
   cuda: 'CUDA',

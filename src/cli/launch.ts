@@ -36,7 +36,11 @@ export const launch: Run = async (call) => {
   const made = agent.callFor({ origin: client.server.url, model: model.id, key, contextTokens });
   if (isPrinted) return show(call, agent, made, key);
   const words = Array.isArray(more) ? more : [];
-  return runInForeground([program ?? agent.program, ...made.words, ...words], withChanges(env, made.environment));
+  return runInForeground({
+    path: program ?? agent.program,
+    args: [...made.words, ...words],
+    environment: withChanges(env, made.environment),
+  });
 };
 
 async function modelFor(call: Call, client: ServerClient): Promise<ModelView> {
@@ -63,7 +67,9 @@ function warnOfContext(model: string, contextTokens: number | null): void {
   if (contextTokens === null || contextTokens >= LEAST_CONTEXT_TOKENS) return;
   tell(yellow(`${model} has a context of ${contextTokens} tokens, which is little for an agent.`, process.stderr));
   tell(`  See what fits: drover fit ${model} --context 32768`);
-  tell(`  Then set it:   drover config set models.${model}.contextSize 32768`);
+  // Dots in a name are none between names.
+  const key = model.includes('.') ? `'models."${model}".contextSize'` : `models.${model}.contextSize`;
+  tell(`  Then set it:   drover config set ${key} 32768`);
 }
 
 const givenKey = (call: Call): string | null => {

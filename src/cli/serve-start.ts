@@ -8,7 +8,14 @@ import { createApp } from '../server/app.ts';
 import { Diversion } from '../server/diversion.ts';
 import { InstanceDoors } from '../server/instance-doors.ts';
 import { Limiter } from '../server/limiter.ts';
-import { isLoopback, type Listener, type ListenOptions, listen, parseAddress } from '../server/listen.ts';
+import {
+  isLoopback,
+  type Listener,
+  type ListenOptions,
+  listen,
+  parseAddress,
+  requireFreeAddress,
+} from '../server/listen.ts';
 import { ownKeeper } from '../service/keeper.ts';
 import type { Takeover } from '../service/takeover.ts';
 import { isFirstRun } from './announce.ts';
@@ -131,6 +138,8 @@ async function start(call: Call, sink: LogSink | null, takeover: Takeover | null
     const { keys, users, log, drover } = core;
     before?.follow(core);
     const isFirst = takeover === null && sink !== null && isFirstRun(call);
+    // Before somebody is asked for anything.
+    if (isFirst) await requireFreeAddress(address.host, address.port);
     const firstRun = isFirst ? await (await import('./first-run.ts')).planFirstRun(call, core) : null;
     const isOpenToOthers = !isLoopback(address.host);
     const isLocked = (): boolean => core.settings().auth || core.settings().requireApiKey;

@@ -85,6 +85,13 @@ export class EngineDesk {
     };
   }
 
+  /** What would be fetched where there is no engine yet; null where nobody says so before the signal aborts. */
+  async toFetch(signal: AbortSignal): Promise<RemoteBuild | null> {
+    if (this.#options.isOffline()) return null;
+    const { ladder } = await this.#options.choice.request();
+    return this.#options.newest(ladder, signal).catch(() => null);
+  }
+
   /** Makes an installed build the current one; what runs goes on with its own. Throws `not_found`, `conflict`. */
   async use(id: string): Promise<readonly InstalledBuild[]> {
     const { engines, log } = this.#options;

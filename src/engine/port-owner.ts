@@ -20,24 +20,6 @@ export function ownsPort(pid: number, port: number): boolean | null {
   return false;
 }
 
-export interface PortHolder {
-  readonly pid: number;
-  /** As `ps` names it: `nginx`. */
-  readonly name: string;
-}
-
-/** Who listens on that port, of all processes that we may look into; null: nobody of those. */
-export function holderOf(port: number): PortHolder | null {
-  if (process.platform !== 'linux') return null;
-  const sockets = listeningSockets(port);
-  if (sockets.size === 0) return null;
-  const pid = listQuietly('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((one) => holdsAny(one, sockets));
-  return pid === undefined ? null : { pid, name: readQuietly(`/proc/${pid}/comm`).trim() };
-}
-
 /** What their descriptors lead to: proc(5), `/proc/net/tcp`: local address, state, …, inode. */
 function listeningSockets(port: number): ReadonlySet<string> {
   const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -75,6 +75,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
+/** Throws `port_taken` or `bad_request` where nobody could listen there now, before somebody is asked for anything. */
+export async function requireFreeAddress(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  try {
+    Bun.listen({ hostname: host, port, exclusive: true, socket: { data: () => undefined } }).stop(true);
+  } catch (thrown) {
+    throw await listenFault(thrown, host, port);
+  }
+}
+
 /** Accepts nothing more, waits for running answers up to `drainMs`, then ends them. */
 export async function drained(server: { stop(isForced: boolean): Promise<void> }, drainMs: number): Promise<void> {
   const stopped = server.stop(drainMs <= 0);
@@ -99,7 +109,7 @@ export async function listenFault(thrown: unknown, host: string, port: number): 
       `Port ${port} is taken${holder === null ? '' : ` by ${holder.name} (process ${holder.pid})`}.`,
       {
         cause: thrown,
-        hint: `Stop it, or listen elsewhere: drover serve --listen ${bracketed(host)}:${port === 65_535 ? 5801 : port + 1}`,
+        hint: `Stop it, or listen elsewhere: drover serve --listen ${bracketed(host)}:${port === 65_535 ? 5801 : port + 1} (or :0, any free port)`,
         details: { port, ...(holder === null ? {} : { pid: holder.pid, name: holder.name }) },
       },
     );

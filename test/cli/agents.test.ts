@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { AGENTS, type AgentPlace, shellLines } from '../../src/cli/agents.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
+import { batchCommand } from '../../src/service/foreground.ts';
 import { SNIPPETS } from '../../src/ui/pages/api/snippets.ts';
 
 const place: AgentPlace = {
@@ -68,4 +69,20 @@ test('PowerShell gets its own words', () => {
     "$env:C = 'plain'",
     "claude --x 'a b'",
   ]);
+});
+
+test('no key is among the words, where every user of the machine could read it', () => {
+  for (const agent of Object.values(AGENTS)) expect(agent.callFor(place).words.join(' ')).not.toContain('$ecret');
+});
+
+test('a batch file of Windows gets each word whole', () => {
+  const [shell, ...rest] = batchCommand('C:\\Program Files\\claude.cmd', ['--x', 'a "b" & c\\'], 'cmd.exe');
+  expect([shell, ...rest.slice(0, 3)]).toEqual(['cmd.exe', '/d', '/s', '/c']);
+  // What cmd.exe makes of a line by reading it once: a caret takes the meaning of the sign behind it away, and goes.
+  const once = (text: string): string => text.replace(/\^(.)/g, '$1');
+  const line = (rest[3] ?? '').slice(1, -1);
+  const inBatch = once(line);
+  expect(inBatch.startsWith('C:\\Program Files\\claude.cmd ')).toBe(true);
+  // By the rules of CommandLineToArgvW, after the second reading.
+  expect(once(inBatch.slice('C:\\Program Files\\claude.cmd '.length))).toBe('"--x" "a \\"b\\" & c\\\\"');
 });
