@@ -370,6 +370,11 @@ describe('command line', () => {
     expect(readFileSync(join(data.path, 'config.yaml'), 'utf8')).toBe('# keep me\nttl: 9 # seconds\n');
     expect((await cli(['config', 'set', 'ttl', 'soon'], env)).exitCode).toBe(10);
     expect((await cli(['config', 'get', 'ttl'], env)).stdout.trim()).toBe('9');
+    // Dots within a name are told from those between names.
+    const dotted = 'models."qwen2.5-7b".ttl';
+    expect((await cli(['config', 'set', dotted, '7'], env)).exitCode).toBe(0);
+    expect((await cli(['config', 'get', dotted], env)).stdout).toBe('7\n');
+    expect((await cli(['config', 'unset', dotted], env)).exitCode).toBe(0);
   });
 });
 
