@@ -60,10 +60,11 @@ function Assert-Signed([string]$Work) {
   # No mark at the front: ssh-keygen would take it for a part of the name.
   $lines = $Keys | ForEach-Object { "drover namespaces=`"$Namespace`" $_" }
   [IO.File]::WriteAllText($signers, ($lines -join "`n") + "`n", (New-Object Text.UTF8Encoding $false))
-  # A pipe of PowerShell would alter the bytes; cmd's redirection does not.
-  $command = "`"`"$($tool.Source)`" -Y verify -f `"$signers`" -I drover -n $Namespace -s `"$Work\SHA256SUMS.sshsig`" < `"$Work\SHA256SUMS`"`""
-  cmd.exe /d /c $command *> $null
-  if ($LASTEXITCODE -ne 0) {
+  # A pipe of PowerShell would alter the bytes.
+  $run = Start-Process -FilePath $tool.Source -NoNewWindow -Wait -PassThru `
+    -ArgumentList "-Y verify -f `"$signers`" -I drover -n $Namespace -s `"$Work\SHA256SUMS.sshsig`"" `
+    -RedirectStandardInput (Join-Path $Work 'SHA256SUMS') -RedirectStandardOutput (Join-Path $Work 'said')
+  if ($run.ExitCode -ne 0) {
     Stop-With 'SHA256SUMS is not signed by a key that this script trusts.' 'Nothing was installed. If it stays so, tell the maintainers.'
   }
 }

@@ -125,6 +125,8 @@ uninstall() {
 # The version before stays for `drover rollback`.
 keep_before() {
   [ -x "$program" ] || return 0
+  # The same again keeps the one before as it is.
+  if command -v cmp >/dev/null 2>&1 && cmp -s "$program" "$new"; then return 0; fi
   mkdir -p "$prefix/bin/.drover-versions/previous"
   kept="$prefix/bin/.drover-versions/previous/drover"
   rm -f "$kept.tmp"

@@ -1,7 +1,7 @@
 // A release as its users meet it: whoever has only its folder on a web server installs, serves, goes over to the next version
 // while streams run, goes back, and takes all of it away. Compiled executables, real shells, a real service manager.
 import { beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRelease } from '../release/make.ts';
 import { sshPublicKey } from '../release/signing.ts';
@@ -258,6 +258,25 @@ describe('the install script', () => {
     });
   });
 
+  test('a system that no release is for is told, and nothing is fetched', async () => {
+    using ada = person(first);
+    await ada.install('--help');
+    const bin = join(ada.home, 'bin');
+    mkdirSync(bin);
+    for (const [system, machine, words] of [
+      ['SunOS', 'x86_64', 'there is no release for SunOS'],
+      ['Linux', 'riscv64', 'there is no release for riscv64'],
+    ] as const) {
+      writeFileSync(join(bin, 'uname'), `#!/bin/sh\ncase $1 in -m) echo ${machine} ;; *) echo ${system} ;; esac\n`, {
+        mode: 0o755,
+      });
+      const asked = ada.server.asked.length;
+      const done = await ada.run(['sh', join(ada.home, 'install.sh')], { PATH: `${bin}:${process.env.PATH}` });
+      expect([done.exitCode, done.stderr]).toEqual([2, expect.stringContaining(words)]);
+      expect(ada.server.asked.length).toBe(asked);
+    }
+  });
+
   test('killed while the archive comes, it leaves no program, and the next run all of it', async () => {
     using ada = person(first);
     await ada.install('--help');
@@ -297,6 +316,23 @@ describe('drover update', () => {
     expect([none.exitCode, none.stderr]).toEqual([7, expect.stringContaining('drover-release.json')]);
     const offline = await ada.run([ada.program, 'update'], { DROVER_OFFLINE: 'true' });
     expect(offline.exitCode).toBe(7);
+  });
+
+  const setpriv = process.getuid?.() === 0 ? Bun.which('setpriv') : null;
+  test.skipIf(setpriv === null)('who may not write there is told how, and nothing is changed', async () => {
+    using ada = person(first);
+    await ada.install();
+    ada.server.serve(second);
+    // Everybody may look, and only root may write.
+    for (const folder of ['', '.local', '.local/bin']) chmodSync(join(ada.home, folder), 0o755);
+    using data = temporaryFolder('nobody');
+    chmodSync(data.path, 0o777);
+    const asNobody = [setpriv ?? '', '--reuid=65534', '--regid=65534', '--clear-groups', ada.program];
+    for (const verb of ['update', 'rollback']) {
+      const done = await ada.run([...asNobody, verb], { DROVER_DATA_DIR: join(data.path, 'data'), HOME: data.path });
+      expect([done.exitCode, done.stderr]).toEqual([9, expect.stringContaining('sudo drover update')]);
+    }
+    expect(await ada.version()).toBe('0.1.0');
   });
 
   test('tries the new one, and refuses a tampered, a strange, an older and a broken one', async () => {

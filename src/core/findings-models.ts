@@ -43,7 +43,10 @@ export async function* modelFindings({ drover, library }: ModelSources): AsyncGe
     yield finding('warning', 'model-broken', 'models', `${id}: ${failure}`, {
       hint: 'Fetch it anew, or take it out of its folder.',
       subject: id,
-      evidence: [...(path === null ? [] : [path]), ...(sizeBytes === null ? [] : [sizeText(sizeBytes)])],
+      evidence: [
+        ...(path === null ? [] : [path]),
+        ...(sizeBytes === null || sizeBytes === 0 ? [] : [sizeText(sizeBytes)]),
+      ],
     });
   }
   yield* loadFindings(models);

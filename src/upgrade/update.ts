@@ -1,6 +1,6 @@
 // The course of an update: what is newest, fetched, checked, unpacked, tried out, put in place. It must never leave a path
 // without an executable that works, nor put an older one, or an untried one, in place.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { extractArchive } from '../base/archive.ts';
 import { Fault, toFault } from '../base/fault.ts';
@@ -125,12 +125,13 @@ export async function rollBack(
 ): Promise<RolledBack> {
   const { installation, version } = options;
   using _held = openInstallation(installation);
-  if (!(await Bun.file(installation.previous).exists())) {
+  const { program, previous } = installation;
+  if (!existsSync(previous) || (await sha256OfFile(previous)) === (await sha256OfFile(program))) {
     throw new Fault('not_found', 'There is no version before this one to go back to.', {
       hint: 'An update keeps the one that it replaces.',
     });
   }
-  const to = await versionOf(installation.previous, options);
+  const to = await versionOf(previous, options);
   exchange(installation);
   await goOver(options, to, () => exchange(installation));
   return { from: version, to };

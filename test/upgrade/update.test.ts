@@ -1,7 +1,7 @@
 // The course of an update with programs of a few lines, against a server of releases: whatever happens, and wherever it is
 // killed, what lies at the executable's path runs, and the next try ends well.
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLock } from '../../src/base/sync.ts';
 import { installationOf } from '../../src/upgrade/installation.ts';
@@ -264,6 +264,14 @@ test('there is nothing to go back to before the first update', async () => {
   using at = place(next);
   expect((await faultOf(rollBack(at.options))).kind).toBe('not_found');
   expect(paperVersion(at.program)).toBe('1.0.0');
+});
+
+test('nor to the very same one', async () => {
+  using at = place(next);
+  const { previous } = at.options.installation;
+  mkdirSync(join(previous, '..'), { recursive: true });
+  copyFileSync(at.program, previous);
+  expect((await faultOf(rollBack(at.options))).kind).toBe('not_found');
 });
 
 test('one that does not run any more is not gone back to', async () => {
