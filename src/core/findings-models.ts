@@ -41,7 +41,7 @@ export async function* modelFindings({ drover, library }: ModelSources): AsyncGe
   for (const { id, failure, path, sizeBytes } of models) {
     if (failure === null) continue;
     yield finding('warning', 'model-broken', 'models', `${id}: ${failure}`, {
-      hint: 'Fetch it anew, or take it out of its folder.',
+      hint: path,
       subject: id,
       evidence: [
         ...(path === null ? [] : [path]),
