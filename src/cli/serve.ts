@@ -22,7 +22,9 @@ import { type Running, startServer } from './serve-start.ts';
 import { readServerFile } from './server-file.ts';
 import { tell } from './terminal.ts';
 
-export const serve: Run = async (call) => {
+export const serve: Run = async (given) => {
+  // A configuration that cannot be read ends it here, before a server that wants to go has rested anything for us.
+  const call: Call = { ...given, config: given.config };
   const stderrSink: LogSink = (line) => tell(formatLogLine(line));
   const argv = ownArgv(process.argv, process.execPath, process.execArgv);
   const takeover = Takeover.join(environment());
