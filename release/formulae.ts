@@ -14,7 +14,7 @@ export interface FormulaSource {
 }
 
 const DESCRIPTION = 'Makes a machine serve language models by llama.cpp';
-const SCHEMA_VERSION = '1.6.0';
+const SCHEMA_VERSION = '1.12.0';
 
 /** Who publishes, and where the project is, by the address: an account of a host of repositories, else the host itself. */
 export function publisherOf(url: string): { readonly name: string; readonly homepage: string } {
@@ -63,6 +63,8 @@ export function homebrewFormula(source: FormulaSource): string {
     bash_completion.install "completions/drover.bash" => "drover"
     zsh_completion.install "completions/_drover"
     fish_completion.install "completions/drover.fish"
+    pwsh_completion.install "completions/drover.ps1" => "_drover.ps1"
+    doc.install "THIRD_PARTY_NOTICES.txt"
   end
 
   service do

@@ -43,6 +43,19 @@ describe('Homebrew', () => {
     expect(formula).toContain('homepage "https://github.com/ada/drover"');
   });
 
+  test('installs what the archives hold, under the names that shells look for', () => {
+    const installed = [...formula.matchAll(/^ {4}(\w+)\.install "([^"]+)"/gm)].map(([, place, path]) => [place, path]);
+    expect(installed).toEqual([
+      ['bin', 'drover'],
+      ['man1', 'drover.1'],
+      ['bash_completion', 'completions/drover.bash'],
+      ['zsh_completion', 'completions/_drover'],
+      ['fish_completion', 'completions/drover.fish'],
+      ['pwsh_completion', 'completions/drover.ps1'],
+      ['doc', 'THIRD_PARTY_NOTICES.txt'],
+    ]);
+  });
+
   const ruby = Bun.which('ruby');
   test.skipIf(ruby === null)('is Ruby', () => {
     using folder = temporaryFolder('formula');
@@ -57,7 +70,7 @@ describe('winget', () => {
   const read = (name: string) => parse(manifests[name] ?? '') as Record<string, unknown>;
 
   test('gets the three manifests that its repository wants, with what each must have', () => {
-    // Required fields: https://github.com/microsoft/winget-cli/tree/master/schemas/JSON/manifests/v1.6.0
+    // Required fields: https://github.com/microsoft/winget-cli/tree/master/schemas/JSON/manifests/v1.12.0
     const required = {
       'ada.Drover.yaml': ['DefaultLocale'],
       'ada.Drover.installer.yaml': ['Installers'],
@@ -68,7 +81,11 @@ describe('winget', () => {
       const manifest = read(name);
       const all = ['PackageIdentifier', 'PackageVersion', 'ManifestType', 'ManifestVersion', ...fields];
       for (const field of all) expect([name, field, manifest[field] !== undefined]).toEqual([name, field, true]);
-      expect(manifest).toMatchObject({ PackageIdentifier: 'ada.Drover', PackageVersion: '1.2.3' });
+      expect(manifest).toMatchObject({
+        PackageIdentifier: 'ada.Drover',
+        PackageVersion: '1.2.3',
+        ManifestVersion: '1.12.0',
+      });
     }
   });
 
