@@ -140,7 +140,7 @@ export const settings = {
     title: 'About',
     text: 'Drover makes this machine serve language models. It asks no other host for anything but models and engines, and those only when it is told to.',
     licences:
-      'Inside: React, Base UI, TanStack Query and Virtual, wouter, Lucide, marked, DOMPurify, highlight.js, uPlot, CodeMirror and Swagger UI, each under its own free licence.',
+      'Inside: React, Base UI, TanStack Query and Virtual, wouter, Lucide, marked, highlight.js, uPlot, CodeMirror and Swagger UI, each under its own free licence.',
     docs: 'API documents',
   },
 } as const;
