@@ -94,10 +94,21 @@ function Move-IntoPlace([string]$New) {
   }
 }
 
+# In the registry itself: [Environment] would write each %NAME% that stands in it as what it means today.
 function Set-OwnPath([bool]$IsWanted) {
-  $parts = @([Environment]::GetEnvironmentVariable('Path', 'User') -split ';' | Where-Object { $_ -ne '' -and $_ -ne $Folder })
-  if ($IsWanted) { $parts += $Folder }
-  [Environment]::SetEnvironmentVariable('Path', ($parts -join ';'), 'User')
+  $key = [Microsoft.Win32.Registry]::CurrentUser.OpenSubKey('Environment', $true)
+  try {
+    $before = [string]$key.GetValue('Path', '', [Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames)
+    $parts = @($before -split ';' | Where-Object { $_ -ne '' -and $_ -ne $Folder })
+    if ($IsWanted) { $parts += $Folder }
+    $after = $parts -join ';'
+    if ($after -ne $before) {
+      $key.SetValue('Path', $after, [Microsoft.Win32.RegistryValueKind]::ExpandString)
+      # Running programs hear of it when a variable is set this way, whichever.
+      [Environment]::SetEnvironmentVariable('DROVER_INSTALLED', '1', 'User')
+      [Environment]::SetEnvironmentVariable('DROVER_INSTALLED', $null, 'User')
+    }
+  } finally { $key.Dispose() }
   if ($IsWanted -and ($env:Path -split ';') -notcontains $Folder) { $env:Path += ";$Folder" }
 }
 
@@ -130,10 +141,27 @@ function Install-Drover {
   }
 }
 
+function Remove-OwnService {
+  # What a program says on stderr would end this script: Windows PowerShell takes it for an error as soon as it is redirected.
+  $ErrorActionPreference = 'Continue'
+  & $Program service uninstall 2>$null | Out-Null
+}
+
+# A program that runs cannot be deleted, and that of the service takes a moment to end.
+function Remove-Program {
+  for ($try = 1; ; $try++) {
+    try { Remove-Item -Force $Program; return }
+    catch {
+      if ($try -ge 20) { Stop-With "$Program cannot be deleted: $($_.Exception.Message)" 'If it runs, end it, then run this again.' }
+      Start-Sleep -Milliseconds 250
+    }
+  }
+}
+
 function Uninstall-Drover {
   if (-not (Test-Path $Program)) { Write-Host "Nothing is installed in $Folder."; return }
-  & $Program service uninstall 2>$null | Out-Null
-  Remove-Item -Force $Program
+  Remove-OwnService
+  Remove-Program
   Remove-Item -Recurse -Force (Join-Path $Folder '.drover-versions') -ErrorAction SilentlyContinue
   Get-ChildItem $Folder -Filter '.drover-install.*' -Force | Remove-Item -Recurse -Force
   if (-not (Get-ChildItem $Folder -Force)) { Remove-Item $Folder }

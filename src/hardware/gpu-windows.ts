@@ -51,8 +51,8 @@ export function driverVersionOf(vendor: GpuVendor, version: string): string {
   return /^\d{5}$/.test(digits) ? `${digits.slice(0, 3)}.${digits.slice(3)}` : version;
 }
 
-// The registry holds the size as a 64-bit number, by driver key; CIM links it through PNPDeviceID's driver.
-const CIM_SCRIPT = [
+/** The registry holds the size as a 64-bit number, by driver key; CIM links it through PNPDeviceID's driver. */
+export const CIM_SCRIPT = [
   "$ErrorActionPreference='SilentlyContinue'",
   '[Console]::OutputEncoding=[Text.Encoding]::UTF8',
   'Get-CimInstance Win32_VideoController | ForEach-Object {' +

@@ -1,6 +1,7 @@
 // A program that takes this terminal over until it ends: its input, output and signals are its own, its exit code is ours.
 // It must never outlive a wish to end us.
 import { Fault } from '../base/fault.ts';
+import { insideQuotes } from './windows-task.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -53,11 +54,7 @@ const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUI
  */
 export function batchCommand(path: string, args: readonly string[], shell: string): string[] {
   const disarmed = (text: string): string => text.replace(/[()%!^"<>&|;, *?[\]]/g, '^$&');
-  const asArgument = (text: string): string => {
-    // A backslash before a quote, or at the end, where a quote of ours follows, would be taken for the quote's.
-    const inner = text.replace(/(\\*)"/g, '$1$1\\"').replace(/(\\+)$/, '$1$1');
-    return disarmed(disarmed(`"${inner}"`));
-  };
+  const asArgument = (text: string): string => disarmed(disarmed(`"${insideQuotes(text)}"`));
   return [shell, '/d', '/s', '/c', `"${[disarmed(path), ...args.map(asArgument)].join(' ')}"`];
 }
 

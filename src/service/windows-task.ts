@@ -9,9 +9,9 @@ export const TASK = 'Drover';
 /** LocalService: few rights, no password. */
 const LOCAL_SERVICE = 'S-1-5-19';
 
-/** As CommandLineToArgvW takes words apart. */
-export const quotedWord = (word: string): string =>
-  /^[^\s"]+$/.test(word) ? word : `"${word.replace(/(\\*)"/g, '$1$1\\"').replace(/(\\+)$/, '$1$1')}"`;
+/** Between quotes, as CommandLineToArgvW takes words apart: a backslash counts double before a quote, and at the end. */
+export const insideQuotes = (text: string): string => text.replace(/(\\*)"/g, '$1$1\\"').replace(/(\\+)$/, '$1$1');
+export const quotedWord = (word: string): string => (/^[^\s"]+$/.test(word) ? word : `"${insideQuotes(word)}"`);
 
 /** In UTF-16 when it is written: schtasks reads nothing else. */
 export function windowsTask(job: ServiceJob, userName: string): string {
