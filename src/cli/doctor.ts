@@ -10,7 +10,7 @@ import type { Paths } from '../config/paths.ts';
 import { Doctor, type Mended } from '../core/doctor.ts';
 import { byWeight, type Finding, finding } from '../core/finding.ts';
 import { Reaper } from '../engine/reaper.ts';
-import { parseAddress } from '../server/address.ts';
+import { authorityOf, parseAddress } from '../server/address.ts';
 import { portHolder } from '../server/port-holder.ts';
 import { withCore } from './assembly.ts';
 import { findServer, type ServerClient } from './client.ts';
@@ -145,7 +145,7 @@ async function portFindings(listen: string): Promise<readonly Finding[]> {
     finding('error', 'port-taken', 'server', `The address ${listen} is taken by another program.`, {
       hint: 'End that one, or choose another port:',
       evidence: [who],
-      command: `drover serve --listen ${host}:0`,
+      command: `drover serve --listen ${authorityOf({ host, port: 0 })}`,
     }),
   ];
 }

@@ -9,6 +9,7 @@ import type { Backend } from '../engine/build.ts';
 import { findOnPath } from '../engine/sources/local.ts';
 import type { RemoteBuild } from '../engine/sources/source.ts';
 import type { DownloadJob } from '../models/downloads.ts';
+import { isAtRest } from '../models/downloads-record.ts';
 import { isProbeOnly, MODELS_HINT, PROBE_WORDS, usableModels } from './announce.ts';
 import type { OpenedCore } from './assembly.ts';
 import type { Call } from './command-line.ts';
@@ -97,7 +98,7 @@ async function fetchFirst(core: OpenedCore, desks: Desks, reference: string): Pr
         over.fail(new Fault('cancelled', 'The server stops; the download goes on with the next one.'));
       if (event.type !== 'download.changed' || event.job.id !== id) return;
       bar.update(`download ${event.job.name}`, event.job.doneBytes, event.job.totalBytes);
-      if (['finished', 'failed', 'cancelled', 'paused'].includes(event.job.state)) over.open(event.job);
+      if (isAtRest(event.job.state)) over.open(event.job);
     });
   let unsubscribe = (): void => undefined;
   try {
@@ -105,7 +106,7 @@ async function fetchFirst(core: OpenedCore, desks: Desks, reference: string): Pr
     unsubscribe = watch(job.id);
     // It may have ended before anybody listened.
     const now = desks.downloads.list().find(({ id }) => id === job.id);
-    if (now?.state === 'finished') over.open(now);
+    if (now !== undefined && isAtRest(now.state)) over.open(now);
     const done = await over.promise;
     const path = done.files[0]?.path;
     if (done.state === 'finished') return core.drover.models().find((model) => model.path === path)?.id ?? null;

@@ -7,6 +7,7 @@ import type { QuantOffer, RepositoryOffer } from '../core/download-desk.ts';
 import type { ModelView } from '../core/drover.ts';
 import type { DroverEvent } from '../core/vocabulary.ts';
 import type { DownloadJob } from '../models/downloads.ts';
+import { isAtRest } from '../models/downloads-record.ts';
 import { faultOfError, findServer, type ServerClient, sseData } from './client.ts';
 import type { Call, Run } from './command-line.ts';
 import {
@@ -114,8 +115,6 @@ function fitWords(quant: QuantOffer): string {
   return yellow(`fits partly: ${quant.gpuLayers} of ${quant.layerCount} layers on the GPU`);
 }
 
-const isOver = (job: DownloadJob): boolean => ['finished', 'failed', 'cancelled', 'paused'].includes(job.state);
-
 /** Tells the progress until the job has ended. An interrupt leaves it to a server that goes on, and says so. */
 async function follow(call: Call, client: ServerClient, job: DownloadJob, isServing: boolean): Promise<DownloadJob> {
   const bar = progressLine(call.isJson);
@@ -124,13 +123,13 @@ async function follow(call: Call, client: ServerClient, job: DownloadJob, isServ
     // It may have ended before we listened.
     let now = await jobOf(client, job.id);
     tellProgress(bar, now);
-    if (isOver(now)) return now;
+    if (isAtRest(now.state)) return now;
     for await (const event of sseData<DroverEvent>(response)) {
       if (event.type === 'server.stopping') break;
       if (event.type !== 'download.changed' || event.job.id !== job.id) continue;
       now = event.job;
       tellProgress(bar, now);
-      if (isOver(now)) return now;
+      if (isAtRest(now.state)) return now;
     }
     throw new Fault('unavailable', `The server stopped; ${job.name} goes on when it runs again.`);
   } catch (thrown) {

@@ -120,6 +120,8 @@ export const fingerprintOf = (status: Stats): string => `${status.size}:${Math.t
 
 export const isEnded = (state: DownloadState): boolean =>
   state === 'finished' || state === 'failed' || state === 'cancelled';
+/** It does not go on by itself. */
+export const isAtRest = (state: DownloadState): boolean => state === 'paused' || isEnded(state);
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 

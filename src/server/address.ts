@@ -19,6 +19,9 @@ export function splitAuthority(authority: string): { readonly host: string; read
   return { host: (v6 ?? found[2] ?? '').toLowerCase().replace(/\.$/, ''), port };
 }
 
+/** As it stands in an address, and as `parseAddress` reads it. */
+export const authorityOf = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 /** `HOST:PORT`, `:PORT`, `PORT` or `HOST` (then port 5800). Throws `bad_request`. */
 export function parseAddress(text: string): Address {
   const wrong = (): Fault =>

@@ -1,8 +1,10 @@
-// Listens and drains; takes a listening socket over from a predecessor and leaves it to a successor. A port that is taken is an error that names its holder; a stop lets running answers finish, up to
-// a deadline. It must never share a port silently (scar: reusePort), nor cut a silent answer by an idle timer.
+// Listens and drains; takes a listening socket over from a predecessor and leaves it to a successor. A port that is taken is an
+// error that names its holder; a stop lets running answers finish, up to a deadline. It must never share a port silently, nor
+// cut a silent answer by an idle timer.
 import type { AnyElysia } from 'elysia';
 import { errorCode, Fault } from '../base/fault.ts';
 import { INFERENCE_LIMIT_BYTES } from '../dialects/intake.ts';
+import { authorityOf } from './address.ts';
 import { discardSocket, listeningDescriptor, pauseAccepting, takePlace } from './listening-socket.ts';
 import { portHolder } from './port-holder.ts';
 
@@ -62,7 +64,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const boundPort = server.port ?? port;
   return {
     port: boundPort,
-    urls: [`http://${bracketed(host)}:${boundPort}`],
+    urls: [`http://${authorityOf({ host, port: boundPort })}`],
     get pendingCount() {
       return server.pendingRequests;
     },
@@ -97,8 +99,6 @@ export async function drained(server: { stop(isForced: boolean): Promise<void> }
   if (outcome === 'late') await server.stop(true);
 }
 
-const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-
 /** Why an address could not be taken, in words; a taken port names its holder. */
 export async function listenFault(thrown: unknown, host: string, port: number): Promise<Fault> {
   const code = errorCode(thrown);
@@ -109,7 +109,7 @@ export async function listenFault(thrown: unknown, host: string, port: number): 
       `Port ${port} is taken${holder === null ? '' : ` by ${holder.name} (process ${holder.pid})`}.`,
       {
         cause: thrown,
-        hint: `Stop it, or listen elsewhere: drover serve --listen ${bracketed(host)}:${port === 65_535 ? 5801 : port + 1} (or :0, any free port)`,
+        hint: `Stop it, or listen elsewhere: drover serve --listen ${authorityOf({ host, port: port === 65_535 ? 5801 : port + 1 })} (or :0, any free port)`,
         details: { port, ...(holder === null ? {} : { pid: holder.pid, name: holder.name }) },
       },
     );
