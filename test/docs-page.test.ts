@@ -77,6 +77,32 @@ describe('on a server without a key', () => {
     expect(await page.locator('#key-form').isVisible()).toBe(false);
   });
 
+  test('references are resolved as Swagger UI itself would, the whole document through', async () => {
+    const { page } = watched;
+    const differing = await page.evaluate(`(async () => {
+      const { resolvedPart } = await import('/docs/docs-resolver.js');
+      const spec = await (await fetch('/docs/json')).json();
+      const { fn } = SwaggerUIBundle({ spec, domNode: document.createElement('div') }).getSystem();
+      const theirs = await fn.resolveSubtree(spec, [], { baseDoc: location.href });
+      const ours = resolvedPart(spec, [], location.href);
+      const differing = theirs.errors.map(String);
+      const compare = (one, other, path) => {
+        const keys = [one, other].flatMap((each) => (typeof each === 'object' && each !== null ? Object.keys(each) : []));
+        if (keys.length === 0) {
+          if (JSON.stringify(one) !== JSON.stringify(other)) differing.push(path);
+          return;
+        }
+        // What the document says of all operations it repeats for each, and notes for itself that it did.
+        const wanted = keys.filter((key) => key !== 'security' && key !== 'x-normalized');
+        for (const key of new Set(wanted)) compare(one?.[key], other?.[key], path + '/' + key);
+      };
+      compare(theirs.spec, ours, '');
+      return [Object.keys(ours.paths).length, JSON.stringify(ours).includes('"$ref"'), differing];
+    })()`);
+    const { paths } = await drover.json<{ paths: object }>('/docs/json');
+    expect(differing).toEqual([Object.keys(paths).length, false, []]);
+  });
+
   test('a chat, tried out, is answered by the real engine', async () => {
     const { page } = watched;
     await open(page, drover);

@@ -7,6 +7,7 @@ import bundle from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 import bundleLicences from 'swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt' with { type: 'file' };
 import ownStyle from '../ui/docs/docs.css' with { type: 'file' };
 import ownScript from '../ui/docs/docs.js' with { type: 'file' };
+import ownResolver from '../ui/docs/docs-resolver.js' with { type: 'file' };
 import icon from '../ui/docs/favicon.svg' with { type: 'file' };
 import { pagePolicy } from './page-policy.ts';
 import { Served } from './served.ts';
@@ -30,6 +31,7 @@ export const DOCS_FILES: ReadonlyMap<string, Served> = new Map([
   ['swagger-ui-bundle.js', file(SCRIPT, bundle)],
   ['swagger-ui.css', file(STYLE, style)],
   ['docs.js', file(SCRIPT, ownScript)],
+  ['docs-resolver.js', file(SCRIPT, ownResolver)],
   ['docs.css', file(STYLE, ownStyle)],
   ['favicon.svg', file('image/svg+xml', icon)],
   ['swagger-ui.LICENSE.txt', file(TEXT, notice, licence)],

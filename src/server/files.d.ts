@@ -7,6 +7,10 @@ declare module '*/docs.js' {
   const path: string;
   export default path;
 }
+declare module '*/docs-resolver.js' {
+  const path: string;
+  export default path;
+}
 declare module '*.css' {
   const path: string;
   export default path;

@@ -44,6 +44,7 @@ describe('the page', () => {
     ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8', 'SwaggerUIBundle'],
     ['swagger-ui.css', 'text/css; charset=utf-8', '.swagger-ui'],
     ['docs.js', 'text/javascript; charset=utf-8', 'SwaggerUIBundle'],
+    ['docs-resolver.js', 'text/javascript; charset=utf-8', 'resolveSubtree'],
     ['docs.css', 'text/css; charset=utf-8', 'prefers-color-scheme'],
     ['favicon.svg', 'image/svg+xml', '<svg'],
     ['swagger-ui.LICENSE.txt', 'text/plain; charset=utf-8', 'Apache License'],

@@ -1,5 +1,6 @@
 // The page of the API documents: fetches the document, with a key where one is needed, and shows it by Swagger UI. The key
 // stays in this tab (sessionStorage), and nothing is ever asked of another host.
+import { resolver } from './docs-resolver.js';
 
 const DOCUMENT = '/docs/json';
 const KEY_NAME = 'drover-key';
@@ -109,7 +110,7 @@ function show(text, key) {
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
-    plugins: [operationFilter, player],
+    plugins: [resolver, operationFilter, player],
     requestInterceptor: (request) => Object.assign(request, { userFetch: fetchInPart }),
   });
   if (key !== null) ui.preauthorizeApiKey('bearer', key);
