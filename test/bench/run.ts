@@ -19,6 +19,7 @@ const { benchGgufScan } = await import('./gguf-scan.ts');
 const { benchLibraryRescan } = await import('./library-rescan.ts');
 const { benchDownload } = await import('./download.ts');
 const { benchPage } = await import('./page.ts');
+const { benchDocsPage } = await import('./docs-page.ts');
 const { benchMotion } = await import('./page-motion.ts');
 
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -31,6 +32,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   rescan: benchLibraryRescan,
   download: benchDownload,
   page: benchPage,
+  docs: benchDocsPage,
   motion: benchMotion,
 };
 const asked = words.filter((word) => !word.startsWith('--'));
