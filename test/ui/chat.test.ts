@@ -529,9 +529,12 @@ test('a key that is revoked in mid-answer is asked for anew, and nothing that wa
   };
   await enter(first);
   await composer().waitFor();
+  // Whatever is sent without a key has the page ask for one: nothing is, once what came is kept.
+  const kept = page.waitForResponse((answer) => answer.request().postData()?.includes('It begins and ') === true);
   await say('hang');
   await page.getByText('It begins and').waitFor();
   const id = chatId();
+  await kept;
   await guarded.cli('keys', 'rm', 'reader');
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByLabel('API key').waitFor();

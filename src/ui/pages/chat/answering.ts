@@ -120,7 +120,12 @@ export function answer(chatId: string, message: ChatMessage, body: CompletionBod
 
 async function drive(run: Run, body: CompletionBody): Promise<void> {
   const unsubscribe = onServerEvent((event) => heard(run, event));
-  const timer = setInterval(() => keep(run.live.chatId, messageOf(run, 'partial', null)), KEEP_MS);
+  let kept = run.live.folded;
+  const timer = setInterval(() => {
+    if (run.live.folded === kept) return;
+    kept = run.live.folded;
+    keep(run.live.chatId, messageOf(run, 'partial', null));
+  }, KEEP_MS);
   let thrown: unknown = null;
   try {
     for await (const { data } of frames('/v1/chat/completions', { body, signal: run.abort.signal })) take(run, data);
