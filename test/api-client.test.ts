@@ -15,7 +15,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'tiny.gguf'), tinyLlama({ name: 'Tiny' }));
   drover = await startDrover({ modelsFolders: [models] });
   await generateClient(await drover.json<object>('/docs/json'), folder.path);
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   folder[Symbol.dispose]();

@@ -28,7 +28,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'slow.gguf'), tinyLlama({ name: 'Slow', blockCount: 12, width: 128 }));
   given = ['--models-folder', models, '--engine', (await testEngine()).folder, '--no-scan-known-folders'];
   drover = await startDrover({ modelsFolders: [models], oneThread: ['talker-f32', 'slow-f32'] });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -108,7 +108,7 @@ test('kept under a name, shown beside a later one, and listed with the sessions'
   expect(sessions).toMatchObject([{ id: runId, name: 'größe 1', status: 'completed', models: ['talker-f32'] }]);
   const twice = await drover.cli('bench', 'talker-f32', ...SMALL, '--save', 'größe 1');
   expect([twice.exitCode, twice.stdout, twice.stderr]).toEqual([4, '', expect.stringContaining('already')]);
-}, 60_000);
+});
 
 test('without a server: one for that time, whose runs are there the next time', async () => {
   const kept = await cli(['bench', 'talker-f32', ...given, ...SMALL, '--save', 'first'], alone);
@@ -116,44 +116,40 @@ test('without a server: one for that time, whose runs are there the next time', 
   const beside = await cli(['bench', 'talker-f32', ...given, ...SMALL, '--compare', 'first'], alone);
   expect([beside.exitCode, beside.stdout]).toEqual([0, expect.stringContaining('(×')]);
   expect(processesWith(join(root.path, 'alone'))).toEqual([]);
-}, 60_000);
+});
 
 test.each([
   ['with a server', () => drover.dataFolder],
   ['without one', () => join(root.path, 'alone')],
-])(
-  'Ctrl-C %s leaves nothing behind',
-  async (where, dataFolder) => {
-    const isAlone = where === 'without one';
-    const argv = [hostBinary, 'bench', 'slow-f32', ...(isAlone ? given : []), '--runs', '500', '--save', 'never'];
-    const run = Bun.spawn(argv, { env: cleanEnvironment(dataFolder()), stdout: 'pipe', stderr: 'pipe' });
-    let said = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of run.stderr) {
-      said += decoder.decode(chunk, { stream: true });
-      if (said.includes('measuring')) break;
-    }
-    run.kill('SIGINT');
-    expect(await run.exited).toBe(130);
-    expect(await new Response(run.stdout).text()).toBe('');
-    if (isAlone) {
-      expect(processesWith(join(root.path, 'alone'))).toEqual([]);
-      const asked = await cli(['bench', 'talker-f32', ...given, '--compare', 'never'], alone);
-      expect(asked.exitCode).toBe(3);
-    } else {
-      const isIdle = async (): Promise<boolean> => {
-        const { instances } = await drover.json<{ instances: { requestsInFlight: number }[] }>('/drover/instances');
-        return instances.every(({ requestsInFlight }) => requestsInFlight === 0);
-      };
-      // The server hears of it a moment later.
-      await eventually(isIdle, () => 'a request is still in flight');
-      expect((await drover.request('/drover/bench/never')).status).toBe(404);
-      // Nobody stands in the line any more.
-      expect((await drover.cli('bench', 'talker-f32', '--prompt-lengths', '16', '--runs', '1')).exitCode).toBe(0);
-    }
-  },
-  30_000,
-);
+])('Ctrl-C %s leaves nothing behind', async (where, dataFolder) => {
+  const isAlone = where === 'without one';
+  const argv = [hostBinary, 'bench', 'slow-f32', ...(isAlone ? given : []), '--runs', '500', '--save', 'never'];
+  const run = Bun.spawn(argv, { env: cleanEnvironment(dataFolder()), stdout: 'pipe', stderr: 'pipe' });
+  let said = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of run.stderr) {
+    said += decoder.decode(chunk, { stream: true });
+    if (said.includes('measuring')) break;
+  }
+  run.kill('SIGINT');
+  expect(await run.exited).toBe(130);
+  expect(await new Response(run.stdout).text()).toBe('');
+  if (isAlone) {
+    expect(processesWith(join(root.path, 'alone'))).toEqual([]);
+    const asked = await cli(['bench', 'talker-f32', ...given, '--compare', 'never'], alone);
+    expect(asked.exitCode).toBe(3);
+  } else {
+    const isIdle = async (): Promise<boolean> => {
+      const { instances } = await drover.json<{ instances: { requestsInFlight: number }[] }>('/drover/instances');
+      return instances.every(({ requestsInFlight }) => requestsInFlight === 0);
+    };
+    // The server hears of it a moment later.
+    await eventually(isIdle, () => 'a request is still in flight');
+    expect((await drover.request('/drover/bench/never')).status).toBe(404);
+    // Nobody stands in the line any more.
+    expect((await drover.cli('bench', 'talker-f32', '--prompt-lengths', '16', '--runs', '1')).exitCode).toBe(0);
+  }
+});
 
 test.each([
   [['nobody'], 3, /"nobody"/],

@@ -60,4 +60,4 @@ test('an engine is fetched in pieces from where redirects lead, and hashed by a 
   expect(cdn.mostAtOnce()).toBe(4);
   expect(github.downloads).toEqual([]);
   expect(JSON.parse(await new Response(child.stdout).text())).toMatchObject({ id: `${tag}-cpu` });
-}, 60_000);
+});

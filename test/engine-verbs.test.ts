@@ -44,7 +44,7 @@ test('install from a folder, prove, use, roll back; a broken archive harms nothi
   expect((await engine('use', 'nothing-like-it')).exitCode).toBe(3);
   expect((await engine('use', installed?.id ?? '')).exitCode).toBe(0);
   expect((await engine('frobnicate')).exitCode).toBe(2);
-}, 60_000);
+});
 
 test('with no engine to be had: one clear reason, exit code 6, and a server that says so and takes one up later', async () => {
   using models = temporaryFolder('engine-models');
@@ -76,7 +76,7 @@ test('with no engine to be had: one clear reason, exit code 6, and a server that
   const answer = await ask();
   expect(await answer.text()).toContain('"choices"');
   expect(answer.status).toBe(200);
-}, 60_000);
+});
 
 test('the current engine vanishes: the server says so and does not pretend', async () => {
   using data = temporaryFolder('vanished');
@@ -91,4 +91,4 @@ test('the current engine vanishes: the server says so and does not pretend', asy
   expect(JSON.parse((await cli(['engine', 'ls', '--json'], env)).stdout)).toEqual([]);
   const doctor = await cli(['doctor'], env);
   expect(doctor.stdout).toContain('No engine is installed');
-}, 60_000);
+});

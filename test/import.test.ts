@@ -86,7 +86,7 @@ test('the plan is shown, and nothing is written', async () => {
   expect(plan.models.find(({ id }) => id === 'in-the-cellar')?.entry).toMatchObject({ env: ['HF_TOKEN=********'] });
   withoutSecrets(asJson);
   expect([bytesBelow(at.data), bytesBelow(at.clara)]).toEqual(before);
-}, 60_000);
+});
 
 test('with --yes it is done, the old file is kept, and the second time nothing changes', async () => {
   using at = place();
@@ -133,7 +133,7 @@ test('with --yes it is done, the old file is kept, and the second time nothing c
   expect(again.exitCode).toBe(0);
   expect(config()).toEqual(after);
   expect(bytesBelow(at.clara)).toEqual(claraBefore);
-}, 60_000);
+});
 
 test('what was brought over answers, to whom has ClaraCore’s key', async () => {
   using at = place();
@@ -176,7 +176,7 @@ test('what was brought over answers, to whom has ClaraCore’s key', async () =>
     [join(models, 'T7 Shield/Modèles'), false, true],
     [join(models, 'old'), true, false],
   ]);
-}, 90_000);
+});
 
 test('a server that runs takes it up', async () => {
   using at = place();
@@ -185,7 +185,7 @@ test('a server that runs takes it up', async () => {
   expect((await drover.request('/v1/models')).status).toBe(401);
   const listed = await drover.request('/v1/models', { headers: { authorization: `Bearer ${KEY}` } });
   expect(JSON.stringify(await listed.json())).toContain('"gemma-3-4b-it-4b"');
-}, 60_000);
+});
 
 test('what cannot be is told in one sentence, with an exit code, and nothing is written', async () => {
   using at = place();
@@ -210,7 +210,7 @@ test('what cannot be is told in one sentence, with an exit code, and nothing is 
   const config = join(at.clara, 'config.yaml');
   writeFileSync(config, `${readFileSync(config, 'utf8')}  broken: [\n`);
   await failure(['claracore', at.clara, '--yes', '--json'], 10, /config\.yaml:\d+:\d+: not valid YAML/);
-}, 60_000);
+});
 
 test('a broken file of ours stays as it is', async () => {
   using at = place();
@@ -218,16 +218,12 @@ test('a broken file of ours stays as it is', async () => {
   const run = await at.run('import', 'claracore', at.clara, '--yes');
   expect(run.exitCode).toBe(10);
   expect(readFileSync(join(at.data, 'config.yaml'), 'utf8')).toBe('models: [\n');
-}, 60_000);
+});
 
 // The kernel lets nobody make a folder there, root included.
-test.skipIf(process.platform !== 'linux')(
-  'a data directory that cannot be written is told',
-  async () => {
-    using at = place();
-    const run = await cli(['import', 'claracore', at.clara, '--yes'], cleanEnvironment('/sys/drover-import'));
-    expect(run.exitCode).toBe(9);
-    expect(run.stderr).toContain('/sys/drover-import');
-  },
-  60_000,
-);
+test.skipIf(process.platform !== 'linux')('a data directory that cannot be written is told', async () => {
+  using at = place();
+  const run = await cli(['import', 'claracore', at.clara, '--yes'], cleanEnvironment('/sys/drover-import'));
+  expect(run.exitCode).toBe(9);
+  expect(run.stderr).toContain('/sys/drover-import');
+});

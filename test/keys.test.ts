@@ -132,7 +132,7 @@ describe('drover keys', () => {
     }
     expect(await statusOf(restarted, '/v1/models?api_key=my+own+key')).toBe(401);
     for (const key of keys) expect(filesWith(data.path, key)).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe('a server that needs keys', () => {

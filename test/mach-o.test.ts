@@ -21,4 +21,4 @@ test('Apple silicon gets a signature that holds, Intel none that does not', asyn
   expect(signatureState(bare)).toBe('none');
   expect(bare.length).toBeLessThan(length);
   expect(signatureState(await made('darwin-x64'))).toBe('none');
-}, 120_000);
+});

@@ -15,7 +15,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'shared.gguf'), tinyLlama({ name: 'Shared', contextTokens: 1024 }));
   drover = await startDrover({ modelsFolders: [models] });
   await drover.waitForLine(/engine ready/);
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   folder[Symbol.dispose]();

@@ -59,7 +59,7 @@ describe('a release', () => {
     const again = await make('0.2.0', join(made.path, 'again'));
     const differing = [...second].filter(([name, one]) => !Buffer.from(one).equals(Buffer.from(again.get(name) ?? [])));
     expect(differing.map(([name]) => name)).toEqual([]);
-  }, 120_000);
+  });
 
   test('holds one folder with the program, its documents and what shells need', () => {
     const listed = Bun.spawnSync(['tar', '-tvzf', join(made.path, '0.1.0', archiveOf('0.1.0'))], { stdout: 'pipe' });
@@ -478,7 +478,7 @@ describe('drover update', () => {
     });
     expect(await pidNow()).toMatchObject({ version: '0.1.0' });
     expect((await chat(4, false)).status).toBe(200);
-  }, 120_000);
+  });
 });
 
 test.skipIf(noUserManager() !== null)(
@@ -534,7 +534,6 @@ test.skipIf(noUserManager() !== null)(
     expect(existsSync(join(manager.environment.XDG_CONFIG_HOME ?? '', 'systemd/user/drover.service'))).toBe(false);
     expect(existsSync(join(data, 'config.yaml'))).toBe(true);
   },
-  120_000,
 );
 
 test('the folders of the tests are cleared away', () => {

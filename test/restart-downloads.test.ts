@@ -75,4 +75,4 @@ test('a download goes on over a restart, nothing of it is fetched twice, and its
     max_tokens: 4,
   });
   expect(chat.choices.length).toBe(1);
-}, 60_000);
+});

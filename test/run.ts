@@ -1,6 +1,7 @@
 // `npm test`: installs, brings the real engine, a browser and a Python, builds the executable, runs every test, ends with
 // "N passed, N failed". `--quick` (npm run check) leaves out what takes long: the executable, pages, real archives, soaks.
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { build, buildPage, hostBinary, runInstalled } from '../build.ts';
 
@@ -48,12 +49,16 @@ const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8
   .filter((name) => asked.length === 0 || asked.some((word) => name.includes(word)))
   .sort();
 
-const run = Bun.spawn([process.execPath, 'test', '--timeout', '60000', ...files.map((file) => `./${file}`)], {
-  cwd: ROOT,
-  stdin: 'ignore',
-  stdout: 'inherit',
-  stderr: 'pipe',
-});
+// Two lanes, the longest files first: most of their time is waiting for engines and browsers. No limit is a measure of anything.
+const LANES = Math.min(2, availableParallelism());
+const run = Bun.spawn(
+  [
+    ...[process.execPath, 'test', '--timeout', '120000', `--parallel=${LANES}`, '--no-isolate'],
+    ...['--timings', 'test/timings.json', ...(process.argv.includes('--timings') ? ['--update-timings'] : [])],
+    ...files.map((file) => `./${file}`),
+  ],
+  { cwd: ROOT, stdin: 'ignore', stdout: 'inherit', stderr: 'pipe' },
+);
 let passed = 0;
 let failed = 0;
 let skipped = 0;

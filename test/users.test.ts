@@ -89,7 +89,7 @@ describe('drover users', () => {
     expect((await run(['rm', 'alice'])).stderr).toContain('without a key');
     expect(JSON.parse((await run(['ls', '--json'])).stdout)).toEqual([]);
     expect(filesWith(data.path, ['correct horse', 'battery staple', 'tr0ub4dor'])).toEqual([]);
-  }, 30_000);
+  });
 
   test('made on a running server: log in, call, a new password, gone; the lock comes and goes with the last', async () => {
     await using drover = await startDrover({ args: ['--log-level', 'debug'] });
@@ -130,7 +130,7 @@ describe('drover users', () => {
     await run(['rm', 'alice']);
     await run(['rm', 'reader']);
     await untilStatus(drover, '/v1/models', undefined, 200);
-  }, 30_000);
+  });
 
   test('the sixth login of a minute is refused on this machine too; what nobody needs a key for is not limited', async () => {
     await using drover = await startDrover();
@@ -144,7 +144,7 @@ describe('drover users', () => {
       await answer.arrayBuffer();
       expect([answer.status, answer.headers.get('x-ratelimit-remaining')]).toEqual([200, '100']);
     }
-  }, 20_000);
+  });
 
   test('with a token the 101st request and the 11th heavy one are refused, and tell when to come again', async () => {
     using data = temporaryFolder('users-rate');
@@ -170,7 +170,7 @@ describe('drover users', () => {
       expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED' });
     }
     expect(await statusOf(drover, '/v1/models', token)).toBe(200);
-  }, 30_000);
+  });
 });
 
 test('a token goes on after a soft restart, a hard one, and in a new process on the same data', async () => {
@@ -194,7 +194,7 @@ test('a token goes on after a soft restart, a hard one, and in a new process on 
   }
   await using again = await startDrover({ dataFolder: data.path });
   expect(await statusOf(again, '/v1/models', token)).toBe(200);
-}, 60_000);
+});
 
 describe('a server that is asked for logins', () => {
   test('with --auth a user is made, shown once, and needed by everybody but this machine’s command line', async () => {
@@ -219,7 +219,7 @@ describe('a server that is asked for logins', () => {
     await using again = await startDrover({ args: ['--auth'], dataFolder: data.path });
     expect(again.log()).not.toContain('password');
     expect(await statusOf(again, '/v1/models', await tokenOf(again, 'admin', password))).toBe(200);
-  }, 30_000);
+  });
 
   test('reachable by other machines too, it makes a key and a user; with a key at hand, neither', async () => {
     {
@@ -234,5 +234,5 @@ describe('a server that is asked for logins', () => {
     await using drover = await startDrover({ args: ['--auth'], dataFolder: data.path });
     expect(drover.log()).not.toMatch(/password|dk-/);
     expect(JSON.parse((await drover.cli('users', 'ls', '--json')).stdout)).toEqual([]);
-  }, 30_000);
+  });
 });

@@ -189,7 +189,7 @@ describe('a chosen key', () => {
     await ring.adopt('key 7', 'another secret', ['chat']);
     expect(await nameOf(ring, 'another secret')).toBe('key 7');
     expect(ring.count).toBe(8);
-  }, 20_000);
+  });
 });
 
 test('no file of a store has a byte of any key, nor of one that is gone', async () => {

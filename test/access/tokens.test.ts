@@ -261,7 +261,7 @@ describe('the secret', () => {
     const secrets = await Promise.all(readers.map(text));
     await Promise.all(children.map((child) => child.exited));
     expect(new Set(secrets)).toEqual(new Set([readFileSync(join(place.path, 'token-secret')).toString('hex')]));
-  }, 20_000);
+  });
 
   test('that is cut short is told, and not written over', () => {
     using place = temporaryFolder('token-cut');

@@ -39,7 +39,7 @@ describe('a user', () => {
     expect([book.find('alice'), book.count]).toEqual([null, 1]);
     expect(await book.verify('alice', 'correct horse', '')).toBeNull();
     expect(thrownBy(() => book.remove('alice')).kind).toBe('not_found');
-  }, 20_000);
+  });
 
   test('has a name once; another one of that name, and a new password, are another generation', async () => {
     using held = bookIn();
@@ -60,7 +60,7 @@ describe('a user', () => {
     // Two at once: one of them is told.
     const both = await Promise.allSettled([book.create('carol', 'a'), book.create('carol', 'b')]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-  }, 20_000);
+  });
 
   test('may be called in any script, however it is composed; what could not be typed again is refused', async () => {
     using held = bookIn();

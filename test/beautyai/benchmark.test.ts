@@ -15,7 +15,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
   writeFileSync(join(models, 'small.gguf'), tinyLlama({ name: 'Small', contextTokens: 512 }));
   drover = await startDrover({ modelsFolders: [models], oneThread: ['talker-f32', 'small-f32'] });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();

@@ -24,7 +24,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'other.gguf'), tinyLlama({ name: 'Other', contextTokens: 2048 }));
   writeFileSync(join(data, 'models', 'fetched.gguf'), tinyLlama({ name: 'Fetched', contextTokens: 2048 }));
   server = await startBeauty({ modelsFolders: [models], dataFolder: data });
-}, 60_000);
+});
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -49,7 +49,7 @@ test('the usage examples run as they stand', async () => {
   await server.well('POST', '/system/cache/clear?model_name=fetched&force=true');
   expect(existsSync(join(data, 'models', 'fetched.gguf'))).toBe(false);
   expect(existsSync(join(models, 'qwen-7b.gguf'))).toBe(true);
-}, 60_000);
+});
 
 const any = {
   string: expect.any(String),
@@ -415,4 +415,4 @@ test('a hard restart is begun and another process answers', async () => {
   await server.drover.waitForLine(/hand|successor|took over|takes over/i);
   const after = await server.well('GET', '/system/status');
   expect(after.system_info).toEqual(before.system_info);
-}, 60_000);
+});

@@ -25,7 +25,7 @@ beforeAll(async () => {
     dataFolder: data,
     environment: { PATH: `${bin}:/usr/bin:/bin`, DROVER_OFFLINE: '1' },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -59,7 +59,7 @@ test('a vllm entry runs vllm serve, and is a model like any other', async () => 
   expect(processesWith(PROGRAM).length).toBe(1);
   await server.well('POST', '/models/quick/unload');
   expect(processesWith(PROGRAM)).toEqual([]);
-}, 30_000);
+});
 
 test('an entry of the configuration may name the engine too', async () => {
   const listed = (await server.well('GET', '/models/')).models;
@@ -69,7 +69,7 @@ test('an entry of the configuration may name the engine too', async () => {
   });
   expect((await told('by-hand')).words).toContain('--dtype=half');
   await server.well('POST', '/models/by-hand/unload');
-}, 30_000);
+});
 
 test('both spellings of squeezellm are one', async () => {
   await add('squeezed', { model_id: 'owner/name', engine_type: 'vllm', quantization: 'squeezelm' });
@@ -77,7 +77,7 @@ test('both spellings of squeezellm are one', async () => {
   const { data } = await server.well('POST', '/models/squeezed/validate');
   expect(data).toMatchObject({ valid: true, warnings: [expect.stringContaining('squeezellm')] });
   await server.well('POST', '/models/squeezed/unload');
-}, 30_000);
+});
 
 test('an engine that is not installed is said to be so, with the way to get it', async () => {
   await add('absent', { model_id: 'owner/name', engine: 'transformers', quantization: '4bit' });
@@ -104,7 +104,7 @@ test('and is found as soon as it is there', async () => {
   // It refuses words that it does not know.
   expect(Object.keys(body).sort()).toEqual(['messages', 'model', 'stream', 'stream_options', 'top_p']);
   await server.well('POST', '/models/absent/unload');
-}, 30_000);
+});
 
 test('one that does not start is a load that failed, with what it said', async () => {
   await add('broken', { model_id: 'owner/broken', engine: 'vllm' });
@@ -112,7 +112,7 @@ test('one that does not start is a load that failed, with what it said', async (
   expect({ status, code: json.error_code }).toEqual({ status: 500, code: 'ModelLoadError' });
   expect(JSON.stringify(json.error_details)).toContain('the weights are on fire');
   expect((await server.well('GET', '/models/broken/status')).data).toMatchObject({ status: 'unloaded' });
-}, 30_000);
+});
 
 test.each([
   '--trust-remote-code',
@@ -157,4 +157,4 @@ test('whoever leaves a stream takes the work with him, whatever the engine', asy
   // A turn without an end is not a turn.
   const { data } = await server.well('GET', '/inference/sessions');
   expect(data.sessions.filter((session: { session_id: string }) => session.session_id === 'left')).toEqual([]);
-}, 30_000);
+});

@@ -27,7 +27,7 @@ beforeAll(async () => {
   put(join(outside, 'elsewhere.gguf'), 'Elsewhere');
   put(join(data, 'models', 'fetched.gguf'), 'Fetched');
   server = await startBeauty({ modelsFolders: [models], dataFolder: data });
-}, 60_000);
+});
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -87,29 +87,25 @@ describe('the registry of the document', () => {
     const loaded = await server.well('POST', '/models/bee1reason-arabic-qwen-14b-gguf/load', {});
     expect(loaded.model_id).toBe('beetlware/Bee1reason-arabic-Qwen-14B-Q4_K_M-GGUF');
     await server.well('POST', '/models/bee1reason-arabic-qwen-14b-gguf/unload');
-  }, 30_000);
+  });
 });
 
 test.each([
   ['the name of a model', 'stories'],
   ['the name of a file', 'stories.gguf'],
   ['the path of a file outside of all folders', join(outside, 'elsewhere.gguf')],
-])(
-  'a model may be said by %s, and shows as one in every list',
-  async (_, model) => {
-    expect((await add('shown', llama(model))).status).toBe(200);
-    expect((await server.well('POST', '/models/shown/load', {})).model_id).toBe(model);
-    const { data: openai } = await server.drover.json<{ data: { id: string; status: { value: string } }[] }>(
-      '/v1/models',
-    );
-    expect(openai.find(({ id }) => id === 'shown')?.status.value).toBe('loaded');
-    expect(await server.drover.json<unknown>('/running')).toMatchObject({ running: [{ model: 'shown' }] });
-    await server.well('DELETE', '/models/shown');
-    expect(await names()).not.toContain('shown');
-    expect(existsSync(join(outside, 'elsewhere.gguf'))).toBe(true);
-  },
-  30_000,
-);
+])('a model may be said by %s, and shows as one in every list', async (_, model) => {
+  expect((await add('shown', llama(model))).status).toBe(200);
+  expect((await server.well('POST', '/models/shown/load', {})).model_id).toBe(model);
+  const { data: openai } = await server.drover.json<{ data: { id: string; status: { value: string } }[] }>(
+    '/v1/models',
+  );
+  expect(openai.find(({ id }) => id === 'shown')?.status.value).toBe('loaded');
+  expect(await server.drover.json<unknown>('/running')).toMatchObject({ running: [{ model: 'shown' }] });
+  await server.well('DELETE', '/models/shown');
+  expect(await names()).not.toContain('shown');
+  expect(existsSync(join(outside, 'elsewhere.gguf'))).toBe(true);
+});
 
 test('a model that runs under the name of its file does not run twice', async () => {
   await server.well('POST', '/models/stories/load', {});
@@ -119,7 +115,7 @@ test('a model that runs under the name of its file does not run twice', async ()
   expect(running.map(({ model }) => model)).toEqual(['once']);
   await server.well('DELETE', '/models/once');
   expect((await server.drover.json<{ running: unknown[] }>('/running')).running).toEqual([]);
-}, 30_000);
+});
 
 test('a second load does nothing, a forced one makes a new process, an unload of what is unloaded is refused', async () => {
   await server.well('POST', '/models/second/load', {});
@@ -136,7 +132,7 @@ test('a second load does nothing, a forced one makes a new process, an unload of
   await server.well('POST', '/models/second/unload');
   const again = await server.ask('POST', '/models/second/unload');
   expect([again.status, again.json.error_code]).toEqual([400, 'ValidationError']);
-}, 30_000);
+});
 
 test('words are changed in the spelling that they have; unknown ones are kept', async () => {
   const config = { model_id: 'stories', engine_type: 'llama.cpp', model_architecture: 'causal_lm', 'мой ключ': ['x'] };
@@ -159,7 +155,7 @@ test('generation settings of an entry hold where a request says nothing else', a
   expect(await count({})).toBe(3);
   expect(await count({ max_tokens: 5 })).toBe(5);
   await server.well('DELETE', '/models/short');
-}, 30_000);
+});
 
 test('no name in a request means the default model, and none of those there is a refusal', async () => {
   await server.well('POST', '/models/default/second');
@@ -170,7 +166,7 @@ test('no name in a request means the default model, and none of those there is a
   const { status, json } = await server.ask('POST', '/inference/chat', { message: 'Hi' });
   expect({ status, code: json.error_code }).toEqual({ status: 400, code: 'ValidationError' });
   await server.well('POST', '/models/second/unload');
-}, 30_000);
+});
 
 test('what another API says of how it is run adds to it', async () => {
   expect((await add('tuned', llama('stories'))).status).toBe(200);
@@ -182,7 +178,7 @@ test('what another API says of how it is run adds to it', async () => {
   expect((await server.well('GET', '/models/tuned')).data.status).toBe('loaded');
   await server.well('DELETE', '/models/tuned');
   expect(await names()).not.toContain('tuned');
-}, 30_000);
+});
 
 describe('names', () => {
   test.each(['owner/name', 'ünï çødé', '模型', 'a b+c&d=e', '100%', 'x'.repeat(200), '..x', 'load.me', '😀'])(
@@ -239,7 +235,7 @@ describe('two at once', () => {
       }, 'one state');
     }
     await server.ask('POST', '/models/second/unload');
-  }, 60_000);
+  });
 
   test('a delete while it loads leaves nothing behind', async () => {
     expect((await add('fleeting', llama('stories'))).status).toBe(200);
@@ -254,7 +250,7 @@ describe('two at once', () => {
       const { running } = await server.drover.json<{ running: { model: string; state: string }[] }>('/running');
       return !running.some(({ model }) => model === 'fleeting');
     }, 'it runs no more');
-  }, 30_000);
+  });
 });
 
 describe('files', () => {
@@ -287,7 +283,7 @@ describe('files', () => {
     expect(cleared.cleared_models).toEqual(['fetched-f32']);
     expect(existsSync(join(data, 'models', 'fetched.gguf'))).toBe(false);
     expect((await server.ask('GET', '/models/fetched')).status).toBe(404);
-  }, 30_000);
+  });
 
   test('a model that was only found is not taken back, and a registered one with its download is', async () => {
     expect((await server.ask('DELETE', '/models/stories')).status).toBe(400);
@@ -308,7 +304,7 @@ test('unused memory is given back; with force idle models go', async () => {
   expect(cleared.unloaded_models).toEqual(['second-f32']);
   expect(cleared.freed_mb).toBeGreaterThan(1);
   expect((await server.well('GET', '/models/second')).data.status).toBe('unloaded');
-}, 30_000);
+});
 
 test('the registry outlives the server, and its default with it', async () => {
   await server.well('POST', '/models/default/qwen3-model');
@@ -320,4 +316,4 @@ test('the registry outlives the server, and its default with it', async () => {
   expect(JSON.stringify([after.default_model, after.models])).toBe(
     JSON.stringify([before.default_model, before.models]),
   );
-}, 60_000);
+});

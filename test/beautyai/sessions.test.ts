@@ -21,7 +21,7 @@ beforeAll(async () => {
     JSON.stringify({ session_id: 'secret', session_data: { messages: [] } }),
   );
   server = await startBeauty({ modelsFolders: [models], dataFolder: data });
-}, 60_000);
+});
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -58,7 +58,7 @@ describe('a session', () => {
       { role: 'user', content: 'And now?' },
       { role: 'assistant', content: second.response },
     ]);
-  }, 30_000);
+  });
 
   test('is not asked where a history is given; what was stored stays', async () => {
     const { session_id: id } = await chat('One two three four five six seven eight nine ten eleven twelve');
@@ -66,7 +66,7 @@ describe('a session', () => {
     const fresh = await chat('x');
     expect(told.generation_stats.prompt_tokens).toBe(fresh.generation_stats.prompt_tokens);
     expect((await messages(id)).length).toBe(4);
-  }, 30_000);
+  });
 
   test('may have a name of the caller’s, and keeps a history that came with it', async () => {
     const history = [
@@ -78,7 +78,7 @@ describe('a session', () => {
     const kept = await messages('Мой-чат.1');
     expect(kept.slice(0, 4)).toEqual([...history, { role: 'user', content: '再见' }]);
     expect(kept.length).toBe(5);
-  }, 30_000);
+  });
 
   test('streams its answer piece by piece, and then the whole', async () => {
     const answer = await server.drover.request('/inference/chat', {
@@ -112,7 +112,7 @@ describe('a session', () => {
       execution_time_ms: expect.any(Number),
     });
     expect((await listed('streamed'))?.message_count).toBe(2);
-  }, 30_000);
+  });
 
   test('a stream that cannot begin is refused with a status', async () => {
     const { status, json } = await server.ask('POST', '/inference/chat', {
@@ -146,7 +146,7 @@ describe('a file', () => {
     // To load is to go back to what was saved.
     await server.well('POST', '/inference/sessions/load', { input_file: saved.file_path });
     expect((await listed('kept'))?.message_count).toBe(1);
-  }, 30_000);
+  });
 
   test('of another program is a session too', async () => {
     const theirs = {
@@ -270,4 +270,4 @@ test('a server that is killed loses no turn that was answered', async () => {
   expect(await messages(id)).toEqual(before);
   await chat('fourth', { session_id: id });
   expect((await listed(id))?.message_count).toBe(8);
-}, 60_000);
+});

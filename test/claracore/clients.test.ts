@@ -25,7 +25,7 @@ beforeAll(async () => {
     environment: { HF_ENDPOINT: hub.url, DROVER_DOWNLOAD_HOSTS: hub.hosts.map((host) => `http://${host}`).join(',') },
   });
   await drover.json('/api/settings/system', { requireApiKey: true, apiKey: 'your-api-key' });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();

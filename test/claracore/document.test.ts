@@ -112,7 +112,7 @@ beforeAll(async () => {
   });
   drover = line.first;
   await drover.waitForLine(/engine ready/);
-}, 120_000);
+});
 
 afterAll(async () => {
   await line?.[Symbol.asyncDispose]();

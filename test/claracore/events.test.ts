@@ -43,7 +43,7 @@ beforeAll(async () => {
     environment: { HF_ENDPOINT: hub.url, DROVER_DOWNLOAD_HOSTS: hub.hosts.map((host) => `http://${host}`).join(',') },
   });
   await drover.waitForLine(/engine ready/);
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();
@@ -113,7 +113,7 @@ test('every type is told, in its documented shape, and a model’s states in the
   for (const { data: list } of seen.filter(({ type }) => type === 'modelStatus')) {
     for (const { state } of list as ModelStatus[]) expect(STATES).toContain(state);
   }
-}, 30_000);
+});
 
 interface Plain {
   readonly text: () => string;
@@ -177,4 +177,4 @@ test('200 readers and 50 that stop reading: nobody waits, the memory does not gr
     () => lively.text().slice(-2000),
   );
   for (const reader of [lively, ...readers, ...stalled]) reader.close();
-}, 60_000);
+});

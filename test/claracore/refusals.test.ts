@@ -42,7 +42,7 @@ beforeAll(async () => {
     modelsFolders: [models],
     environment: { HF_ENDPOINT: hub.url, DROVER_DOWNLOAD_HOSTS: hub.hosts.map((host) => `http://${host}`).join(',') },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   await hub?.[Symbol.asyncDispose]();

@@ -379,4 +379,4 @@ test('hostile texts take no time', () => {
     maskSecrets(`cmd: "\n\t${text}\n`);
     expect(performance.now() - startedAt).toBeLessThan(5000);
   }
-}, 60_000);
+});

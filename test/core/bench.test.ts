@@ -25,7 +25,7 @@ beforeAll(async () => {
   });
   if (house.core.desks === null) throw new Error('no desks');
   ({ bench } = house.core.desks);
-}, 60_000);
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 /** All requests that finish while the work goes on, as the engine counted them. */

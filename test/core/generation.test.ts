@@ -15,7 +15,7 @@ beforeAll(async () => {
       'vectors.gguf': tinyBert(),
     },
   });
-}, 60_000);
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 const signal = new AbortController().signal;
@@ -113,7 +113,7 @@ test('one after the other, none is lost on a connection that the engine is about
   for (let count = 0; count < 600; count += 1) {
     expect((await generated(house.drover, request, { signal })).generatedTokens).toBe(4);
   }
-}, 120_000);
+});
 
 test('what the engine refuses, and a model that is not there, are said as what they are', async () => {
   const long = Array.from({ length: 2000 }, () => 'word').join(' ');

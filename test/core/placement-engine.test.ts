@@ -260,4 +260,4 @@ test('predictions lie above the engine’s own estimate by no more than a tenth 
   };
   await Promise.all([work(), work(), work()]);
   expect(wrong).toEqual([]);
-}, 60_000);
+});

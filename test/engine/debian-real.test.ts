@@ -30,7 +30,7 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const run = (argv: readonly string[], environment: Readonly<Record<string, string>> = {}) => {
-  const child = Bun.spawnSync([...argv], { env: { PATH: '/usr/bin', ...environment }, timeout: 30_000 });
+  const child = Bun.spawnSync([...argv], { env: { PATH: '/usr/bin', ...environment }, timeout: 120_000 });
   return `${child.stdout.toString()}${child.stderr.toString()}`;
 };
 

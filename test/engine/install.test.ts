@@ -104,10 +104,9 @@ describe('from nothing to a proven engine', () => {
 
     const { length } = github.requests;
     const again = enginesWith(github);
-    const startedAt = performance.now();
     expect(again.current()).toEqual(build);
+    // A proof made anew would have other figures.
     expect(await again.ensure({ ladder: CPU })).toEqual(build);
-    expect(performance.now() - startedAt).toBeLessThan(50);
     expect(github.requests).toHaveLength(length);
   });
 
@@ -351,9 +350,10 @@ describe('engines of the user’s own', () => {
     });
     expect(engines.current()).toBe(build);
     expect(files().sort()).toEqual(['given.json']);
-    const startedAt = performance.now();
+    const writtenAt = (): number => statSync(join(data, 'engines', 'given.json')).mtimeMs;
+    const before = writtenAt();
     expect(await enginesWith(null).ensure({ ladder: CPU, given: join(own.folder, 'llama-server') })).toEqual(build);
-    expect(performance.now() - startedAt).toBeLessThan(20);
+    expect(writtenAt()).toBe(before);
     expect((await engines.prove(build)).isGood).toBe(true);
   });
 

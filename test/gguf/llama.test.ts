@@ -73,7 +73,7 @@ test('what llama-quantize makes (but the slowest types): its label, and every by
     }
   };
   await Promise.all([work(), work()]);
-}, 30_000);
+});
 
 test('a model that llama-gguf-split has split means what the whole one means', async () => {
   const source = join(folder, 'split-source.gguf');

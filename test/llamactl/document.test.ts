@@ -19,7 +19,7 @@ let client: Client;
 beforeAll(async () => {
   found.file('found');
   ({ drover, client } = await startLlamactl({ modelsFolders: [found.path] }));
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   for (const folder of [models, found]) folder[Symbol.dispose]();
@@ -58,7 +58,7 @@ test('the lifecycle of its example, line by line', async () => {
   expect(stopped).toEqual({ message: 'Instance stop initiated', status: 'stopping' });
   expect(deleted).toEqual({ message: 'Instance deleted successfully' });
   expect((await client.ask('GET', '/api/instances/example')).status).toBe(404);
-}, 30_000);
+});
 
 const expectDocumented = (title: string, { status, body }: { status: number; body: Json }, wanted = 200): void => {
   expect({ title, status, differences: differences(body, DOCUMENTED[title], []) }).toEqual({
@@ -97,7 +97,7 @@ test('every documented answer has every documented field', async () => {
   expectDocumented('Stop Instance', await client.verb('my-instance', 'stop', { force: false, timeout: 30 }));
   expectDocumented('Delete Instance', await client.ask('DELETE', '/api/instances/my-instance'));
   expectDocumented('Error', await client.ask('GET', '/api/instances/my-instance'), 404);
-}, 30_000);
+});
 
 test('times are UTC with a Z, ports are numbers, lists are lists', async () => {
   await client.create('timely', models.file('timely'));
@@ -166,4 +166,4 @@ test('the same on a port of its own, by the prefix of the dialect, and its WebSo
   expect(told[0]).toMatchObject({ type: 'instance_status_changed', data: { name: 'example', status: 'starting' } });
   socket.close();
   await own.drover[Symbol.asyncDispose]();
-}, 30_000);
+});

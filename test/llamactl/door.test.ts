@@ -14,7 +14,7 @@ beforeAll(async () => {
   await client.create('door', models.file('door'));
   await client.create('other', models.file('other'));
   ({ port } = (await client.ask('GET', '/api/instances/door')).body);
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   models[Symbol.dispose]();

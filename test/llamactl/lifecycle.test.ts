@@ -13,7 +13,7 @@ let client: Client;
 
 beforeAll(async () => {
   ({ drover, client } = await startLlamactl());
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   models[Symbol.dispose]();
@@ -179,7 +179,7 @@ test('a model that was found becomes the instance of its file; what ran of it le
   await own.client.until('finding-f32', 'stopped');
   await own.drover[Symbol.asyncDispose]();
   found[Symbol.dispose]();
-}, 30_000);
+});
 
 test('options of a model that was found, of one that the file names, and of one that it only tunes', async () => {
   const found = testModels('llamactl-options');
@@ -208,7 +208,7 @@ test('options of a model that was found, of one that the file names, and of one 
   );
   await own.drover[Symbol.asyncDispose]();
   for (const folder of [found, data]) folder[Symbol.dispose]();
-}, 30_000);
+});
 
 describe('two at once', () => {
   test('of two creates of one name one wins', async () => {
@@ -347,7 +347,7 @@ describe('a restart of the server', () => {
     await second[Symbol.asyncDispose]();
     await first.drover[Symbol.asyncDispose]();
     rmSync(data.path, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   test('soft: what runs goes on; what has other options by now is started anew with them', async () => {
     const { pid } = await running('steady');
@@ -390,5 +390,5 @@ describe('a restart of the server', () => {
     );
     await there.verb('lasting', 'stop', { force: true });
     await there.until('lasting', 'stopped');
-  }, 60_000);
+  });
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await client.create('talker', models.file('talker'));
   await client.verb('talker', 'start');
   await client.until('talker', 'running');
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   for (const folder of [models, data]) folder[Symbol.dispose]();
@@ -134,7 +134,7 @@ test('they outlive the server, also one that is killed; a new one of that name b
   expect((await client.ask('DELETE', '/api/instances/short')).status).toBe(200);
   await client.create('short', models.file('short'));
   expect((await client.ask('GET', '/api/instances/short/logs')).body).toEqual({ logs: [] });
-}, 30_000);
+});
 
 test('the last hundred lines of 100 MB come from the end of them', async () => {
   await client.create('large', models.file('large'));
@@ -158,4 +158,4 @@ test('the last hundred lines of 100 MB come from the end of them', async () => {
   expect((await client.ask('GET', '/api/instances/large/logs?level=error')).body).toEqual({ logs: [] });
   const after = await processFigures(drover.pid);
   expect((after.rssBytes - before.rssBytes) / 1e6).toBeLessThan(60);
-}, 30_000);
+});

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await client.verb('busy', 'start');
   await client.until('busy', 'running');
   before = await everything();
-}, 60_000);
+});
 afterAll(async () => {
   listener?.stop(true);
   await drover?.[Symbol.asyncDispose]();

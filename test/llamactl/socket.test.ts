@@ -12,7 +12,7 @@ let client: Client;
 
 beforeAll(async () => {
   ({ drover, client } = await startLlamactl());
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   models[Symbol.dispose]();
@@ -120,7 +120,7 @@ test('what others start and stop is told too, and 200 may listen', async () => {
     ]);
     listener.close();
   }
-}, 30_000);
+});
 
 test('a page of another site cannot listen', async () => {
   const { host } = new URL(drover.url);
@@ -140,4 +140,4 @@ test('the server’s end is told: 1001', async () => {
   own.drover.kill('SIGTERM');
   expect((await listener.closed).code).toBe(1001);
   await own.drover[Symbol.asyncDispose]();
-}, 30_000);
+});

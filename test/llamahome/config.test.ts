@@ -14,7 +14,7 @@ import { OBEDIENT, openSetting, type Setting, TALKER, until } from './setting.ts
 let here: Setting;
 beforeAll(async () => {
   here = await openSetting();
-}, 60_000);
+});
 afterAll(() => here?.[Symbol.asyncDispose]());
 
 interface Config {
@@ -103,7 +103,7 @@ test('what is not saved is gone after a restart; what is saved stays, and so do 
     [TALKER]: { max_tokens: 9 },
   });
   expect(await sent()).toMatchObject({ ...BUILT_IN, temperature: 0.25 });
-}, 60_000);
+});
 
 test('reset_config counts at once, and the file says what it said until it is saved', async () => {
   const before = file();
@@ -122,7 +122,7 @@ test('reset_config counts at once, and the file says what it said until it is sa
   expect(file()).toContain('# does what it is told');
   await here.restart();
   expect((await config()).model_settings.models).toEqual({});
-}, 60_000);
+});
 
 test('what a person writes into the file counts more than what was changed before', async () => {
   await configure({ temperature: 0.1 });
@@ -207,4 +207,4 @@ test('a configuration that says nothing is read, and one that says something is 
   expect(await ask()).toEqual(built);
   await home.defaults.save();
   expect(readFileSync(path, 'utf8').trim()).toBe('# mine\nttl: 0');
-}, 60_000);
+});

@@ -11,7 +11,7 @@ beforeAll(async () => {
     openSetting({ config: 'llamahomeRate: 0\n' }),
     openSetting({ config: 'llamahomeTimeout: 0.3\nllamahomeBodyLimit: 1\n' }),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await here?.[Symbol.asyncDispose]();
   await hurried?.[Symbol.asyncDispose]();
@@ -230,7 +230,7 @@ describe('keys', () => {
     );
     expect(whole.map(({ status }) => status)).toEqual(Array(10).fill(200));
     for (const answer of whole) expect((await framesOf(answer)).at(-1)).toMatchObject({ done: true });
-  }, 30_000);
+  });
 });
 
 describe('what is counted', () => {
@@ -239,7 +239,7 @@ describe('what is counted', () => {
   const keyed = () => ({ 'x-api-key': key });
   beforeAll(async () => {
     counted = await openSetting({ names: [] });
-  }, 30_000);
+  });
   afterAll(() => counted?.[Symbol.asyncDispose]());
 
   test('who needs no key is not limited: neither prompts nor streams', async () => {

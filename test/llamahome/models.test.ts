@@ -10,7 +10,7 @@ import { BROKEN, OTHER, openSetting, type Setting, TALKER } from './setting.ts';
 let here: Setting;
 beforeAll(async () => {
   here = await openSetting();
-}, 60_000);
+});
 afterAll(() => here?.[Symbol.asyncDispose]());
 
 interface Listed {
@@ -107,7 +107,7 @@ test('a file that nobody knows is registered under a name made from it, for ever
   expect((await health()).model_loaded).toBe(false);
   expect(await meant()).toBe(id);
   expect((await load(path)).json).toMatchObject({ message: `${id} is loaded.` });
-}, 60_000);
+});
 
 test('a file that was just put into a folder that is looked at belongs to that folder', async () => {
   const path = join(here.models, 'newcomer.gguf');

@@ -13,7 +13,7 @@ setDefaultTimeout(60_000);
 beforeAll(async () => {
   writeFileSync(join(models.path, 'talker.gguf'), tinyLlama({ name: 'Talker', contextTokens: 4096, blockCount: 8 }));
   drover = await startDrover({ modelsFolders: [models.path] });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   models[Symbol.dispose]();

@@ -19,7 +19,7 @@ beforeAll(async () => {
   symlinkSync('/dev/zero', join(outside, 'device.gguf'));
   mkdirSync(join(outside, 'folder.gguf'));
   before = await everything();
-}, 60_000);
+});
 afterAll(() => here?.[Symbol.asyncDispose]());
 
 const everything = async (): Promise<unknown> => ({

@@ -7,7 +7,7 @@ import { makeKey, OBEDIENT, openSetting, type Setting, TALKER, until } from './s
 let here: Setting;
 beforeAll(async () => {
   here = await openSetting();
-}, 60_000);
+});
 afterAll(() => here?.[Symbol.asyncDispose]());
 
 interface Message {

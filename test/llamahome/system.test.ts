@@ -15,7 +15,7 @@ import { openSetting, type Setting, TALKER, until } from './setting.ts';
 let here: Setting;
 beforeAll(async () => {
   here = await openSetting();
-}, 60_000);
+});
 afterAll(() => here?.[Symbol.asyncDispose]());
 
 interface Entry {
@@ -79,7 +79,7 @@ describe('the log', () => {
     // None of them twice.
     const keys = after.map((entry) => JSON.stringify(entry));
     expect(new Set(keys).size).toBe(keys.length);
-  }, 30_000);
+  });
 
   test('followed, it goes on with what comes, and ends when the reader leaves', async () => {
     const left = new AbortController();
@@ -242,7 +242,7 @@ test('metrics: the figures once, or a stream that tells each change', async () =
     expect(JSON.parse(await readLine(lines))).toMatchObject({ requests: 1 });
     await lines.body?.cancel().catch(() => undefined);
   }
-}, 30_000);
+});
 
 test('shutdown: answered, what runs may finish, no child is left, and the exit is a good one', async () => {
   const ending = await openSetting();
@@ -270,7 +270,7 @@ test('shutdown: answered, what runs may finish, no child is left, and the exit i
   } finally {
     await ending[Symbol.asyncDispose]();
   }
-}, 60_000);
+});
 
 test('once it stops, what comes is refused as unavailable', async () => {
   await using house = await openHouse({ models: { 'talker.gguf': tinyLlama({ name: 'Talker', contextTokens: 256 }) } });
@@ -280,4 +280,4 @@ test('once it stops, what comes is refused as unavailable', async () => {
   const fault = await faultOf(home.prompting.answer(prompt, new AbortController().signal));
   expect(fault.kind).toBe('unavailable');
   expect(faultResponse(fault, '/api/process_prompt').status).toBe(503);
-}, 30_000);
+});

@@ -165,23 +165,17 @@ describe('listing', () => {
     expect((await listing).kind).toBe('cancelled');
   });
 
-  test('200 files are grouped in milliseconds', async () => {
+  test('200 files of 25 parts each are grouped', async () => {
     const files = Array.from({ length: 200 }, (_, index) => ({
       path: `Q${(index % 8) + 1}_0/Big-Q${(index % 8) + 1}_0-${String(Math.floor(index / 8) + 1).padStart(5, '0')}-of-00025.gguf`,
       content: tiny,
     }));
     await using server = await startHub({ repositories: [{ ...plain, files }] });
     const hub = openFor(server);
-    await hub.list(plain.id);
-    const startedAt = performance.now();
     const listing = await hub.list(plain.id);
-    const listedAt = performance.now();
     const { quants } = quantsOf(listing.files);
-    const groupedMs = performance.now() - listedAt;
-    console.log(`200 files: listed in ${(listedAt - startedAt).toFixed(1)} ms, grouped in ${groupedMs.toFixed(2)} ms`);
     expect(quants).toHaveLength(8);
     expect(quants.every((quant) => quant.isComplete && quant.files.length === 25)).toBe(true);
-    expect(groupedMs).toBeLessThan(50);
   });
 });
 

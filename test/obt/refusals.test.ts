@@ -14,7 +14,7 @@ beforeAll(async () => {
   writeFileSync(join(models, 'broken.gguf'), 'GGUF but not really');
   writeFileSync(join(models, 'talker.gguf'), tinyLlama({ name: 'Talker' }));
   drover = await startDrover({ modelsFolders: [models] });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();

@@ -47,33 +47,29 @@ async function begun(drover: RunningDrover): Promise<{ readonly running: string;
   return { running, waiting };
 }
 
-test.each(['SIGKILL', 'SIGTERM'] as const)(
-  '%s in the middle',
-  async (signal) => {
-    using where = place();
-    let ids: Awaited<ReturnType<typeof begun>>;
-    let before: WireSession;
-    {
-      await using drover = await startDrover(where);
-      ids = await begun(drover);
-      before = await detailOf(drover, ids.running);
-      drover.kill(signal);
-      await drover.exited;
-    }
-    while (processesWith(where.modelsFolders[0] ?? '').length > 0) await Bun.sleep(5);
+test.each(['SIGKILL', 'SIGTERM'] as const)('%s in the middle', async (signal) => {
+  using where = place();
+  let ids: Awaited<ReturnType<typeof begun>>;
+  let before: WireSession;
+  {
     await using drover = await startDrover(where);
-    const after = await detailOf(drover, ids.running);
-    expect([after.status, statusesOf(after)]).toEqual(['error', ['completed', 'error']]);
-    expect(after.models[0]).toEqual(before.models[0] as WireSession['models'][number]);
-    expect(after.message).toMatch(/stopped or restarted/);
-    expect(after.models[1]?.tests[0]?.error).toMatch(/stopped or restarted/);
-    const waited = await untilEnded(drover, ids.waiting);
-    expect([waited.status, statusesOf(waited)]).toEqual(['completed', ['completed']]);
-    const { results } = await drover.json<{ results: { sessionId: string }[] }>('/api/v1/test-results');
-    expect(results.map(({ sessionId }) => sessionId)).toEqual([ids.waiting, ids.running]);
-  },
-  60_000,
-);
+    ids = await begun(drover);
+    before = await detailOf(drover, ids.running);
+    drover.kill(signal);
+    await drover.exited;
+  }
+  while (processesWith(where.modelsFolders[0] ?? '').length > 0) await Bun.sleep(5);
+  await using drover = await startDrover(where);
+  const after = await detailOf(drover, ids.running);
+  expect([after.status, statusesOf(after)]).toEqual(['error', ['completed', 'error']]);
+  expect(after.models[0]).toEqual(before.models[0] as WireSession['models'][number]);
+  expect(after.message).toMatch(/stopped or restarted/);
+  expect(after.models[1]?.tests[0]?.error).toMatch(/stopped or restarted/);
+  const waited = await untilEnded(drover, ids.waiting);
+  expect([waited.status, statusesOf(waited)]).toEqual(['completed', ['completed']]);
+  const { results } = await drover.json<{ results: { sessionId: string }[] }>('/api/v1/test-results');
+  expect(results.map(({ sessionId }) => sessionId)).toEqual([ids.waiting, ids.running]);
+});
 
 test('a hard restart: followers are told, the new server goes on with what waits', async () => {
   using where = place();
@@ -90,4 +86,4 @@ test('a hard restart: followers are told, the new server goes on with what waits
   const after = await detailOf(first, ids.running);
   expect([after.status, statusesOf(after)]).toEqual(['error', ['completed', 'error']]);
   expect((await untilEnded(first, ids.waiting)).status).toBe('completed');
-}, 60_000);
+});

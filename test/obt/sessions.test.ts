@@ -25,7 +25,7 @@ beforeAll(async () => {
     iterations: 2,
     tags: ['größe', 'first'],
   });
-}, 60_000);
+});
 afterAll(async () => {
   await drover?.[Symbol.asyncDispose]();
   root[Symbol.dispose]();
@@ -218,7 +218,7 @@ describe('a session', () => {
     await back;
     expect((await instanceOf('talker-f32'))?.pid).not.toBe(pid ?? 0);
     await drover.json('/drover/models/stop', { all: true });
-  }, 30_000);
+  });
 });
 
 describe('ending a session', () => {
@@ -248,7 +248,7 @@ describe('ending a session', () => {
     // Once more changes nothing.
     await drover.json(`/api/v1/test-sessions/${sessionId}/cancel`, {});
     expect(await drover.json<WireSession>(`/api/v1/test-sessions/${sessionId}`)).toEqual(detail);
-  }, 30_000);
+  });
 
   test('deleted while it runs: nothing of it is left', async () => {
     using follower = await follow(drover);

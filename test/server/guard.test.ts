@@ -224,40 +224,36 @@ describe('keys', () => {
     expect(asked.filter(({ method, path }) => method === 'GET' && scopeOf(method, path) === 'open').length).toBe(12);
   });
 
-  test.each(transports)(
-    'by %s: none, wrong, too narrow, right, for every route',
-    async (_, carry) => {
-      const wrong: string[] = [];
-      const expectStatus = async (
-        what: string,
-        method: string,
-        { path, headers }: ReturnType<Transport>,
-        isRight: (status: number) => boolean,
-      ): Promise<void> => {
-        const status = await statusOfAnswer(method, path, headers);
-        if (!isRight(status)) wrong.push(`${what}: ${method} ${path} is ${status}`);
-      };
-      for (const { method, path } of asked) {
-        if (isRefusedAnyway(method, path)) continue;
-        const isOpen = open.has(path) || /^\/(?:ui\/|docs(?!\/json$))/.test(path);
-        expect(scopeOf(method, path) === 'open').toBe(isOpen);
-        const refused = (status: number) => (status === 401) === !isOpen;
-        await expectStatus('none', method, { path, headers: {} }, refused);
-        await expectStatus('wrong', method, carry(path, `${good}x`), refused);
-        if (isOpen) continue;
-        const access = scopeOf(method, path) ?? 'admin';
-        // Whatever the key may do is enough there.
-        const isForAll = access === 'known';
-        const needed = access === 'open' || access === 'known' ? 'admin' : access;
-        const narrow = keyWithout.get(needed) ?? '';
-        const right = keyWith.get(needed) ?? '';
-        await expectStatus('too narrow', method, carry(path, narrow), (status) => (status === 403) === !isForAll);
-        await expectStatus('right', method, carry(path, right), (status) => status !== 401 && status !== 403);
-      }
-      expect(wrong).toEqual([]);
-    },
-    30_000,
-  );
+  test.each(transports)('by %s: none, wrong, too narrow, right, for every route', async (_, carry) => {
+    const wrong: string[] = [];
+    const expectStatus = async (
+      what: string,
+      method: string,
+      { path, headers }: ReturnType<Transport>,
+      isRight: (status: number) => boolean,
+    ): Promise<void> => {
+      const status = await statusOfAnswer(method, path, headers);
+      if (!isRight(status)) wrong.push(`${what}: ${method} ${path} is ${status}`);
+    };
+    for (const { method, path } of asked) {
+      if (isRefusedAnyway(method, path)) continue;
+      const isOpen = open.has(path) || /^\/(?:ui\/|docs(?!\/json$))/.test(path);
+      expect(scopeOf(method, path) === 'open').toBe(isOpen);
+      const refused = (status: number) => (status === 401) === !isOpen;
+      await expectStatus('none', method, { path, headers: {} }, refused);
+      await expectStatus('wrong', method, carry(path, `${good}x`), refused);
+      if (isOpen) continue;
+      const access = scopeOf(method, path) ?? 'admin';
+      // Whatever the key may do is enough there.
+      const isForAll = access === 'known';
+      const needed = access === 'open' || access === 'known' ? 'admin' : access;
+      const narrow = keyWithout.get(needed) ?? '';
+      const right = keyWith.get(needed) ?? '';
+      await expectStatus('too narrow', method, carry(path, narrow), (status) => (status === 403) === !isForAll);
+      await expectStatus('right', method, carry(path, right), (status) => status !== 401 && status !== 403);
+    }
+    expect(wrong).toEqual([]);
+  });
 
   test('what is no credential is none, and any good one counts', async () => {
     const cases: [Headers, string, number][] = [
@@ -566,7 +562,7 @@ describe('over a socket', () => {
     expect(count(401)).toBeLessThan(100);
     expect(Math.max(...waits)).toBeLessThan(500);
     ring.remove('chosen');
-  }, 30_000);
+  });
 });
 
 test('the router and the guard read the same path, however short the name of the host', async () => {

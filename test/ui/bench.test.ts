@@ -28,7 +28,7 @@ const measure = async (name: string): Promise<void> => {
   await page.getByRole('option', { name: 'Quick' }).click();
   await page.getByLabel('Name').fill(name);
   await page.getByRole('button', { name: 'Start', exact: true }).click();
-  await page.getByRole('listitem').filter({ hasText: name }).getByText('Done').waitFor({ timeout: 40_000 });
+  await page.getByRole('listitem').filter({ hasText: name }).getByText('Done').waitFor();
 };
 
 test('a run is started, told as it goes, and stays when the page is left', async () => {
