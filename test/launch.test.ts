@@ -2,7 +2,9 @@
 // their own way with what they were given.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hostBinary } from '../build.ts';
 import { cleanEnvironment, cli, type RunningDrover, startDrover, temporaryFolder } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
 import { startHub } from './fixtures/hub/server.ts';
@@ -97,32 +99,83 @@ test('what is wrong is told, and nothing is started', async () => {
   expect([alone.exitCode, alone.stderr]).toEqual([6, expect.stringContaining('drover serve')]);
 });
 
-test('where keys are needed, one is made for it and told of, once more instead of the one before', async () => {
-  const made = await cli(['keys', 'add', 'somebody'], environment);
-  expect(made.exitCode).toBe(0);
-  try {
-    for (const _ of [1, 2]) {
-      const done = await launch('claude', '--model', 'talker-f32');
-      expect(done.stdout.split('\n')[0]).toBe('200');
-      expect(done.stderr).toContain('"launch-claude" was made for it');
-    }
-    const listed = await cli(['keys', 'ls', '--json'], environment);
-    const keys = JSON.parse(listed.stdout) as { name: string; scopes: string[] }[];
-    expect(keys.filter(({ name }) => name === 'launch-claude').map(({ scopes }) => scopes.toSorted())).toEqual([
-      ['chat', 'model_read'],
-    ]);
+describe('where keys are needed', () => {
+  let somebody = '';
+  beforeAll(async () => {
+    somebody = (await cli(['keys', 'add', 'somebody'], environment)).stdout.trim();
+  });
+  afterAll(async () => void (await cli(['keys', 'rm', 'somebody'], environment)));
+
+  const keysOfRuns = async (): Promise<readonly { readonly name: string; readonly scopes: readonly string[] }[]> => {
+    const { stdout } = await cli(['keys', 'ls', '--json'], environment);
+    return (JSON.parse(stdout) as { name: string; scopes: string[] }[]).filter(({ name }) => name !== 'somebody');
+  };
+
+  test('one is made for each run and told of; two runs do not take each other’s away; it goes when its run ends', async () => {
+    await using first = await pausedRun();
+    const [key] = await keysOfRuns();
+    expect(key).toEqual(
+      expect.objectContaining({ name: `launch-claude-${first.pid}`, scopes: ['chat', 'model_read'] }),
+    );
+    const second = await launch('aider', '--model', 'talker-f32');
+    expect(second.stdout.split('\n')[0]).toBe('200');
+    expect(second.stderr).toMatch(/"launch-aider-\d+" was made for it, and goes when it ends/);
+    expect((await keysOfRuns()).map(({ name }) => name)).toEqual([`launch-claude-${first.pid}`]);
+    expect(await first.goOn()).toEqual(['200', '200']);
+    expect(await keysOfRuns()).toEqual([]);
+  });
+
+  test('that of a run that was killed goes with the next one', async () => {
+    await using killed = await pausedRun();
+    killed.kill();
+    await killed.exited;
+    expect((await keysOfRuns()).map(({ name }) => name)).toEqual([`launch-claude-${killed.pid}`]);
+    expect((await launch('claude', '--model', 'talker-f32')).exitCode).toBe(7);
+    expect(await keysOfRuns()).toEqual([]);
+  });
+
+  test('none is made where one is given, or where nothing is started', async () => {
     const printed = await launch('claude', '--model', 'talker-f32', '--print');
     expect(printed.stdout).toContain('ANTHROPIC_AUTH_TOKEN=YOUR_KEY');
-    const given = await cli(['launch', 'aider', '--model', 'talker-f32'], {
-      ...environment,
-      DROVER_API_KEY: made.stdout.trim(),
-    });
+    const given = await cli(['launch', 'aider', '--model', 'talker-f32'], { ...environment, DROVER_API_KEY: somebody });
     expect([given.stdout.split('\n')[0], given.stderr]).toEqual(['200', '']);
-  } finally {
-    await cli(['keys', 'rm', 'launch-claude'], environment);
-    await cli(['keys', 'rm', 'somebody'], environment);
-  }
+    expect(await keysOfRuns()).toEqual([]);
+  });
 });
+
+/** An agent that has asked once and waits for a word before it asks again. */
+async function pausedRun() {
+  const folder = temporaryFolder('launch-paused');
+  const [gate, asking] = [join(folder.path, 'gate'), STAND_INS.claude ?? ''];
+  expect(Bun.spawnSync(['mkfifo', gate]).exitCode).toBe(0);
+  writeFileSync(join(folder.path, 'claude'), `#!/bin/sh\n${asking}\nread -r _ < '${gate}'\n${asking}\n`);
+  chmodSync(join(folder.path, 'claude'), 0o755);
+  const run = Bun.spawn([hostBinary, 'launch', 'claude', '--model', 'talker-f32'], {
+    env: { ...environment, PATH: `${folder.path}:${environment.PATH}` },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'ignore',
+  });
+  const said = new Response(run.stdout).text();
+  // Opens when the agent waits.
+  const word = await open(gate, 'w');
+  return {
+    pid: run.pid,
+    exited: run.exited,
+    kill: () => run.kill('SIGKILL'),
+    goOn: async (): Promise<readonly string[]> => {
+      await word.write('\n');
+      return (await said).trimEnd().split('\n');
+    },
+    // Closing the gate ends an agent that still waits.
+    [Symbol.asyncDispose]: async () => {
+      await word.close();
+      await said;
+      await run.exited;
+      folder[Symbol.dispose]();
+    },
+  };
+}
 
 describe('drover run without a model', () => {
   test('offers what is here, each with how it fits, and talks with the one that is chosen', async () => {

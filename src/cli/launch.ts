@@ -3,6 +3,7 @@
 import { Fault } from '../base/fault.ts';
 import { environment } from '../config/load.ts';
 import type { FitReport, ModelView } from '../core/drover.ts';
+import { isRunning } from '../engine/process-table.ts';
 import { programOnPath, runInForeground, usualShell } from '../service/foreground.ts';
 import { AGENTS, type Agent, type AgentCall, shellLines } from './agents.ts';
 import { requireServer, type ServerClient } from './client.ts';
@@ -32,15 +33,20 @@ export const launch: Run = async (call) => {
   const model = await modelFor(call, client);
   const contextTokens = await contextOf(client, model);
   warnOfContext(model.id, contextTokens);
-  const key = await keyFor(client, String(id), { given: givenKey(call), mayMake: !isPrinted });
+  const given = givenKey(call);
+  const key = given ?? (await keyFor(client, String(id), !isPrinted));
   const made = agent.callFor({ origin: client.server.url, model: model.id, key, contextTokens });
   if (isPrinted) return show(call, agent, made, key);
   const words = Array.isArray(more) ? more : [];
-  return runInForeground({
-    path: program ?? agent.program,
-    args: [...made.words, ...words],
-    environment: withChanges(env, made.environment),
-  });
+  try {
+    return await runInForeground({
+      path: program ?? agent.program,
+      args: [...made.words, ...words],
+      environment: withChanges(env, made.environment),
+    });
+  } finally {
+    if (key !== given) await dropKeys(client, (ownerPid) => ownerPid === process.pid);
+  }
 };
 
 async function modelFor(call: Call, client: ServerClient): Promise<ModelView> {
@@ -77,29 +83,38 @@ const givenKey = (call: Call): string | null => {
   return said === '' ? null : said;
 };
 
-/** Null: the server needs none. One that is made is told of, and replaces the one that was made for this agent before. */
-async function keyFor(
-  client: ServerClient,
-  agent: string,
-  { given, mayMake }: { readonly given: string | null; readonly mayMake: boolean },
-): Promise<string | null> {
-  if (given !== null) return given;
+/** Null: the server needs none. One that is made is told of; it is of this run alone, as others may be of others. */
+async function keyFor(client: ServerClient, agent: string, mayMake: boolean): Promise<string | null> {
   const asked = await fetch(`${client.server.url}/v1/models`, { proxy: false });
   await asked.arrayBuffer();
   if (asked.status !== 401) return null;
-  const name = `launch-${agent}`;
   if (!mayMake) {
-    tell(`The server needs a key: drover keys add ${name} --scopes chat,model_read`);
+    tell(`The server needs a key: drover keys add ${agent} --scopes chat,model_read`);
     return KEY_PLACE;
   }
-  const { keys } = await client.get<{ keys: readonly { readonly name: string }[] }>('/drover/keys');
-  if (keys.some((key) => key.name === name)) {
-    // It may be the last one, and another follows at once.
-    await client.send('DELETE', `/drover/keys/${name}?force=true`);
-  }
+  const name = keyName(agent, process.pid);
   const { key } = await client.post<{ key: string }>('/drover/keys', { name, scopes: ['chat', 'model_read'] });
-  tell(`The server needs a key: "${name}" was made for it (drover keys rm ${name} takes it away).`);
+  // Runs that were killed have left theirs.
+  await dropKeys(client, (ownerPid) => !isRunning(ownerPid));
+  tell(`The server needs a key: "${name}" was made for it, and goes when it ends.`);
   return key;
+}
+
+const keyName = (agent: string, ownerPid: number): string => `launch-${agent}-${ownerPid}`;
+
+/** Those of runs that are `over`, by their process. The very last key of a server stays: without one it would stand open. */
+async function dropKeys(client: ServerClient, over: (ownerPid: number) => boolean): Promise<void> {
+  try {
+    const { keys } = await client.get<{ keys: readonly { readonly name: string }[] }>('/drover/keys');
+    const mine = keys.filter(({ name }) => {
+      const pid = /^launch-[a-z]+-(\d+)$/.exec(name)?.[1];
+      return pid !== undefined && over(Number(pid));
+    });
+    const removed = mine.length === keys.length ? mine.slice(1) : mine;
+    for (const { name } of removed) await client.send('DELETE', `/drover/keys/${name}`);
+  } catch {
+    // A server that is gone lets nobody in; the next run sees to it.
+  }
 }
 
 function show(call: Call, agent: Agent, made: AgentCall, key: string | null): number {

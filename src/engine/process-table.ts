@@ -2,6 +2,7 @@
 // needs neither: there our children are in a job that ends with us.
 // It must never tell two processes apart by their number alone: numbers are given out again.
 import { readdirSync, readFileSync } from 'node:fs';
+import { errorCode } from '../base/fault.ts';
 
 /** The environment variable that marks every child of ours, and what they fork. */
 export const MARKER_NAME = 'DROVER_CHILD';
@@ -20,6 +21,18 @@ export function startKeyOf(pid: number): string | null {
     return text === '' ? null : text;
   } catch {
     return null;
+  }
+}
+
+/** On Linux the remains of a process count as none. */
+export function isRunning(pid: number): boolean {
+  if (process.platform === 'linux') return startKeyOf(pid) !== null;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    // It is there, and somebody else's.
+    return errorCode(thrown) === 'EPERM';
   }
 }
 

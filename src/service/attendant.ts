@@ -2,7 +2,7 @@
 // service manager that then calls the service stopped, a container that ends with its process 1. There the old server,
 // once it has ended all its work, stays as an attendant: it waits for the successor, and for the successor's successors,
 // hands signals on to whoever serves and leaves with its exit code. It must never serve again.
-import { startKeyOf } from '../engine/process-table.ts';
+import { isRunning } from '../engine/process-table.ts';
 import type { Successor, SuccessorExit } from './successor.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,17 +38,6 @@ export async function attend({ successor, servingPid }: AttendOptions): Promise<
     if (next === pid) return pid === successor.pid ? codeOf(exit) : 1;
     pid = next;
     while (isRunning(pid)) await Bun.sleep(POLL_MS);
-  }
-}
-
-/** On Linux the remains of a process count as none. */
-function isRunning(pid: number): boolean {
-  if (process.platform === 'linux') return startKeyOf(pid) !== null;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
