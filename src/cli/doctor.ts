@@ -10,6 +10,7 @@ import type { Paths } from '../config/paths.ts';
 import { Doctor, type Mended } from '../core/doctor.ts';
 import { byWeight, type Finding, finding } from '../core/finding.ts';
 import { Reaper } from '../engine/reaper.ts';
+import { endCommand } from '../hardware/system-commands.ts';
 import { authorityOf, parseAddress } from '../server/address.ts';
 import { portHolder } from '../server/port-holder.ts';
 import { withCore } from './assembly.ts';
@@ -94,7 +95,7 @@ function silentFinding({ data, serverFile }: Paths): Finding {
   return finding('error', 'server-silent', 'server', `A server has ${data}, and does not answer.`, {
     hint: 'It may be starting, or hang: look at its log, and end it if it stays so.',
     evidence: [server === null ? 'it has not said its address yet' : `process ${server.pid} at ${server.url}`],
-    command: server === null ? null : `kill ${server.pid}`,
+    command: server === null ? null : endCommand(server.pid),
   });
 }
 

@@ -1,6 +1,7 @@
 // What the server's surroundings say: who may reach it, the proxies and the clock that it lives with, the configuration.
 // Judgements only.
 import type { Settings } from '../config/schema.ts';
+import { clockCommand, unproxiedCommand } from '../hardware/system-commands.ts';
 import { type Finding, finding } from './finding.ts';
 
 export interface ConfigurationWarnings {
@@ -72,7 +73,7 @@ export function* proxyFindings(
         ...given.map((name) => `${name}=${valueNamed(name).replace(/\/\/[^@/]*@/, '//…@')}`),
         `NO_PROXY=${spared}`,
       ],
-      command: isSpared ? null : 'export NO_PROXY=localhost,127.0.0.1,::1',
+      command: isSpared ? null : unproxiedCommand(),
     },
   );
 }
@@ -92,6 +93,6 @@ export function* clockFindings(
       `now: ${new Date(now).toISOString()}`,
       ...ahead.map(({ what, at }) => `${what}: ${new Date(at).toISOString()}`),
     ],
-    command: 'sudo timedatectl set-ntp true',
+    command: clockCommand(),
   });
 }

@@ -19,6 +19,7 @@ import type { EngineBuild } from '../../src/engine/build.ts';
 import type { Rung } from '../../src/engine/catalog.ts';
 import { modeText } from '../../src/hardware/device-access.ts';
 import type { Gpu, Snapshot } from '../../src/hardware/probe.ts';
+import { clockCommand, endCommand, unproxiedCommand } from '../../src/hardware/system-commands.ts';
 import { installCommand, isWanted, type Wanted } from '../../src/hardware/system-packages.ts';
 import { temporaryFolder } from '../fixtures/drover.ts';
 
@@ -57,7 +58,7 @@ describe('who may reach the server', () => {
 
 test('a proxy is told without its password, and what to spare', () => {
   const [told] = [...proxyFindings({ https_proxy: 'http://ada:secret@proxy:3128', NO_PROXY: 'example.org' })];
-  expect(told).toMatchObject({ id: 'proxy-set', severity: 'note', command: expect.stringContaining('NO_PROXY=') });
+  expect(told).toMatchObject({ id: 'proxy-set', severity: 'note', command: unproxiedCommand() });
   expect(told?.evidence).toEqual(['HTTPS_PROXY=http://…@proxy:3128', 'NO_PROXY=example.org']);
   expect([...proxyFindings({ HTTP_PROXY: 'http://p', no_proxy: 'a,localhost' })][0]?.severity).toBe('ok');
   expect([...proxyFindings({ NO_PROXY: 'localhost' })]).toEqual([]);
@@ -67,8 +68,21 @@ test('a clock that is behind what has passed is told, one that is a little off i
   const now = Date.UTC(2026, 0, 1);
   const at = (days: number) => [...clockFindings(now, [{ what: 'the source', at: now + days * 86_400_000 }])];
   expect(at(0.5)).toEqual([]);
-  expect(at(40)[0]).toMatchObject({ id: 'clock-wrong', severity: 'error' });
+  expect(at(40)[0]).toMatchObject({ id: 'clock-wrong', severity: 'error', command: clockCommand() });
   expect(at(40)[0]?.evidence).toEqual(['now: 2026-01-01T00:00:00.000Z', 'the source: 2026-02-10T00:00:00.000Z']);
+});
+
+test('each system has its own words for the clock, the proxy and the end of a process', () => {
+  const words = (['linux', 'darwin', 'win32'] as const).map((platform) =>
+    [clockCommand(platform), unproxiedCommand(platform), endCommand(7, platform)].map(
+      (command) => command.split(' ')[0],
+    ),
+  );
+  expect(words).toEqual([
+    ['sudo', 'export', 'kill'],
+    ['sudo', 'export', 'kill'],
+    ['w32tm', 'setx', 'taskkill'],
+  ]);
 });
 
 test('the configuration: well, or line by line', () => {
