@@ -6,24 +6,24 @@ import { shellLines } from '../src/cli/agents.ts';
 import { CIM_SCRIPT } from '../src/hardware/gpu-windows.ts';
 import { planFor } from '../src/service/plan.ts';
 import { cleanEnvironment, cli, temporaryFolder } from './fixtures/drover.ts';
-import { powershellMistakes } from './fixtures/powershell.ts';
+import { mistakesIn } from './fixtures/grammars.ts';
 
 test('the one that installs', async () => {
   const script = readFileSync(join(import.meta.dir, '../release/install.ps1'), 'utf8');
   expect(script).toContain('Install-Drover');
-  expect(await powershellMistakes(script)).toEqual([]);
+  expect(await mistakesIn('powershell', script)).toEqual([]);
 });
 
 test('the one that completes', async () => {
   using folder = temporaryFolder('completion of powershell');
   const { stdout } = await cli(['completion', 'powershell'], cleanEnvironment(folder.path));
   expect(stdout).toContain('Register-ArgumentCompleter');
-  expect(await powershellMistakes(stdout)).toEqual([]);
+  expect(await mistakesIn('powershell', stdout)).toEqual([]);
 });
 
 test('the one that asks for graphics cards', async () => {
   expect(CIM_SCRIPT).toContain('Win32_VideoController');
-  expect(await powershellMistakes(CIM_SCRIPT)).toEqual([]);
+  expect(await mistakesIn('powershell', CIM_SCRIPT)).toEqual([]);
 });
 
 test('the one that asks for the task', async () => {
@@ -31,14 +31,14 @@ test('the one that asks for the task', async () => {
   const { status } = planFor(job, { home: '', userId: 0, userName: 'ada', configFolder: '' }, 'win32');
   const [program, ...words] = status.argv;
   expect([program, words.at(-2)]).toEqual(['powershell', '-Command']);
-  expect(await powershellMistakes(words.at(-1) ?? '')).toEqual([]);
+  expect(await mistakesIn('powershell', words.at(-1) ?? '')).toEqual([]);
 });
 
 test('the lines that start an agent', async () => {
   const values = { environment: { A: "it's $x `n", B: null, C: 'plain' }, words: ['--x', "{a: 'b; c'}", '$(d)'] };
-  expect(await powershellMistakes(shellLines('claude', values, 'powershell').join('\n'))).toEqual([]);
+  expect(await mistakesIn('powershell', shellLines('claude', values, 'powershell').join('\n'))).toEqual([]);
 });
 
 test.each(['if ($x { }', '"open', 'function f { param(', "@'\nnever ended"])('%p is none', async (script) => {
-  expect(await powershellMistakes(script)).not.toEqual([]);
+  expect(await mistakesIn('powershell', script)).not.toEqual([]);
 });
