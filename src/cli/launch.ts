@@ -1,5 +1,6 @@
 // `drover launch AGENT`: starts a coding agent on a model of this machine, or prints what would. It must never write into an
 // agent's own files, nor show a key that it has not made for it.
+import { randomBytes } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
 import { environment } from '../config/load.ts';
 import type { FitReport, ModelView } from '../core/drover.ts';
@@ -33,8 +34,9 @@ export const launch: Run = async (call) => {
   const model = await modelFor(call, client);
   const contextTokens = await contextOf(client, model);
   warnOfContext(model.id, contextTokens);
+  const run = runName(String(id));
   const given = givenKey(call);
-  const key = given ?? (await keyFor(client, String(id), !isPrinted));
+  const key = given ?? (await keyFor(client, isPrinted ? null : run));
   const made = agent.callFor({ origin: client.server.url, model: model.id, key, contextTokens });
   if (isPrinted) return show(call, agent, made, key);
   const words = Array.isArray(more) ? more : [];
@@ -45,7 +47,7 @@ export const launch: Run = async (call) => {
       environment: withChanges(env, made.environment),
     });
   } finally {
-    if (key !== given) await dropKeys(client, (ownerPid) => ownerPid === process.pid);
+    if (key !== given) await dropKeys(client, (name) => name === run);
   }
 };
 
@@ -83,35 +85,36 @@ const givenKey = (call: Call): string | null => {
   return said === '' ? null : said;
 };
 
+/** Of its key, by which the next one finds out whether it is over. A number of a process is soon given again. */
+const runName = (agent: string): string => `launch-${agent}-${process.pid}-${randomBytes(2).toString('hex')}`;
+const RUN_NAME = /^launch-[a-z]+-(\d+)-[0-9a-f]{4}$/;
+function isLeft(name: string): boolean {
+  const pid = RUN_NAME.exec(name)?.[1];
+  return pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)));
+}
+
 /** Null: the server needs none. One that is made is told of; it is of this run alone, as others may be of others. */
-async function keyFor(client: ServerClient, agent: string, mayMake: boolean): Promise<string | null> {
+async function keyFor(client: ServerClient, run: string | null): Promise<string | null> {
   const asked = await fetch(`${client.server.url}/v1/models`, { proxy: false });
   await asked.arrayBuffer();
   if (asked.status !== 401) return null;
-  if (!mayMake) {
-    tell(`The server needs a key: drover keys add ${agent} --scopes chat,model_read`);
+  if (run === null) {
+    tell('The server needs a key: drover keys add NAME --scopes chat,model_read');
     return KEY_PLACE;
   }
-  const name = keyName(agent, process.pid);
-  const { key } = await client.post<{ key: string }>('/drover/keys', { name, scopes: ['chat', 'model_read'] });
-  // Runs that were killed have left theirs.
-  await dropKeys(client, (ownerPid) => !isRunning(ownerPid));
-  tell(`The server needs a key: "${name}" was made for it, and goes when it ends.`);
+  await dropKeys(client, isLeft);
+  const { key } = await client.post<{ key: string }>('/drover/keys', { name: run, scopes: ['chat', 'model_read'] });
+  tell(`The server needs a key: "${run}" was made for it, and goes when it ends.`);
   return key;
 }
 
-const keyName = (agent: string, ownerPid: number): string => `launch-${agent}-${ownerPid}`;
-
-/** Those of runs that are `over`, by their process. The very last key of a server stays: without one it would stand open. */
-async function dropKeys(client: ServerClient, over: (ownerPid: number) => boolean): Promise<void> {
+/** The very last key of a server stays: without one it would stand open. */
+async function dropKeys(client: ServerClient, isOver: (name: string) => boolean): Promise<void> {
   try {
     const { keys } = await client.get<{ keys: readonly { readonly name: string }[] }>('/drover/keys');
-    const mine = keys.filter(({ name }) => {
-      const pid = /^launch-[a-z]+-(\d+)$/.exec(name)?.[1];
-      return pid !== undefined && over(Number(pid));
-    });
-    const removed = mine.length === keys.length ? mine.slice(1) : mine;
-    for (const { name } of removed) await client.send('DELETE', `/drover/keys/${name}`);
+    const over = keys.filter(({ name }) => isOver(name));
+    const dropped = over.length === keys.length ? over.slice(1) : over;
+    for (const { name } of dropped) await client.send('DELETE', `/drover/keys/${name}`);
   } catch {
     // A server that is gone lets nobody in; the next run sees to it.
   }
