@@ -214,7 +214,7 @@ describe('starting and ending', () => {
 
   test('SIGTERM lets a stream finish, stops the children and leaves with 0', async () => {
     using data = temporaryFolder('term');
-    const other = await startDrover({ modelsFolders: [models.path], dataFolder: data.path });
+    const other = await startDrover({ modelsFolders: [models.path], dataFolder: data.path, oneThread: ['tiny-a-f32'] });
     const { models: found } = await other.json<{ models: ListedModel[] }>('/drover/models');
     const id = found.find((model) => model.path?.endsWith('tiny-a.gguf'))?.id;
     const response = await other.request('/v1/chat/completions', {

@@ -574,7 +574,7 @@ describe('SIGTERM during a handover', () => {
 
   test('while the old one drains ends both, and lets what runs finish', async () => {
     using models = modelsFolder();
-    await using line = await startLine({ modelsFolders: [models.path] });
+    await using line = await startLine({ modelsFolders: [models.path], oneThread: ['one-f32'] });
     const { url } = line.first;
     const stream = await post(url, 'one', { stream: true, max_tokens: 1500, ignore_eos: true });
     const { to } = await line.restart();

@@ -19,7 +19,7 @@ export interface EnginesOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Told of every fetch, in addition to whoever asked for it. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
-  /** For one proof. Default 60 s. */
+  /** For one proof. Default 120 s. */
   readonly proofTimeoutMs?: number | undefined;
   /** The oldest build that is fetched or picked up from PATH. Default `OLDEST_SAFE_BUILD`. */
   readonly oldestBuild?: number | undefined;

@@ -19,11 +19,12 @@ export interface ProofContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
-  /** Default 60 s. */
+  /** Default 120 s. */
   readonly proofTimeoutMs?: number | undefined;
 }
 
-const PROOF_TIMEOUT_MS = 60_000;
+/** At their first use drivers compile all that runs on a GPU, which takes a slow machine a minute and more. */
+const PROOF_TIMEOUT_MS = 120_000;
 const PROOF_TOKENS = 8;
 
 /** Resolves with what came of it; rejects only when the signal aborts or the probe model itself cannot be read. */
