@@ -49,12 +49,13 @@ const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8
   .filter((name) => asked.length === 0 || asked.some((word) => name.includes(word)))
   .sort();
 
-// Two lanes, the longest files first: most of their time is waiting for engines and browsers. No limit is a measure of anything.
+// Two lanes, the longest files first, as `--timings` last measured them: most of their time is waiting for engines and browsers.
+// No limit is a measure of anything.
 const LANES = Math.min(2, availableParallelism());
 const run = Bun.spawn(
   [
     ...[process.execPath, 'test', '--timeout', '120000', `--parallel=${LANES}`, '--no-isolate'],
-    ...['--timings', 'test/timings.json', ...(process.argv.includes('--timings') ? ['--update-timings'] : [])],
+    ...['--timings', 'test/timings.json', ...(words.includes('--timings') ? ['--update-timings'] : [])],
     ...files.map((file) => `./${file}`),
   ],
   { cwd: ROOT, stdin: 'ignore', stdout: 'inherit', stderr: 'pipe' },

@@ -189,7 +189,7 @@ describe('never silently on the CPU', () => {
       expect(await response.text()).toContain('vulkan');
       expect((await wants.cli('status')).stdout).toMatch(/engine +No engine is installed/);
     }
-    await drover?.[Symbol.asyncDispose]();
+    await drover[Symbol.asyncDispose]();
     await using leaves = await start(data.path, 'cpu', llvmpipeEnvironment());
     expect((await leaves.request('/v1/completions', init)).status).toBe(200);
     const { instances } = await leaves.json<{ instances: Instance[] }>('/drover/instances');

@@ -165,7 +165,7 @@ describe('listing', () => {
     expect((await listing).kind).toBe('cancelled');
   });
 
-  test('200 files of 25 parts each are grouped', async () => {
+  test('200 files are grouped into eight quantizations of 25 parts each', async () => {
     const files = Array.from({ length: 200 }, (_, index) => ({
       path: `Q${(index % 8) + 1}_0/Big-Q${(index % 8) + 1}_0-${String(Math.floor(index / 8) + 1).padStart(5, '0')}-of-00025.gguf`,
       content: tiny,

@@ -9,8 +9,8 @@ const MAPS = new Set(['properties', 'patternProperties', '$defs', 'dependentSche
 
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `#/components/schemas/Name` and the like; undefined where there is nothing. */
-function namedBy(document, reference) {
+/** What `#/components/schemas/Name` and the like stand for; undefined where there is nothing. */
+export function namedBy(document, reference) {
   const steps = decodeURIComponent(reference).slice(2).split('/');
   return at(
     document,

@@ -1,6 +1,6 @@
 // The page of the API documents: fetches the document, with a key where one is needed, and shows it by Swagger UI. The key
 // stays in this tab (sessionStorage), and nothing is ever asked of another host.
-import { resolver } from './docs-resolver.js';
+import { namedBy, resolver } from './docs-resolver.js';
 
 const DOCUMENT = '/docs/json';
 const KEY_NAME = 'drover-key';
@@ -122,8 +122,8 @@ function prefilled(spec) {
     for (const [type, media] of Object.entries(operation.requestBody?.content ?? {})) {
       if (!/form-data|x-www-form-urlencoded/.test(type)) continue;
       const example = media.example ?? Object.values(media.examples ?? {})[0]?.value ?? {};
-      const name = media.schema.$ref?.split('/').at(-1);
-      const schema = name === undefined ? media.schema : spec.components.schemas[name];
+      const { $ref: reference } = media.schema;
+      const schema = reference === undefined ? media.schema : namedBy(spec, reference);
       const fields = Object.entries(schema.properties ?? {}).map(([field, property]) => [
         field,
         property.format === 'binary' ? property : { ...property, example: example[field] ?? '' },
