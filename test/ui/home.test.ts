@@ -104,11 +104,17 @@ describe('with models', () => {
     await health.getByText('usable models', { exact: false }).waitFor();
   });
 
-  test('health shows what was seen, and mends what is safe on a click', async () => {
+  /** What a killed installation of an engine leaves: a note with a safe way out. */
+  const leaveUnpacking = (): string => {
     const left = join(drover.dataFolder, 'engines', '.build.0123456789ab.unpacking');
     mkdirSync(left, { recursive: true });
     const long = new Date(Date.now() - 2 * 3_600_000);
     utimesSync(left, long, long);
+    return left;
+  };
+
+  test('health shows what was seen, and mends what is safe on a click', async () => {
+    const left = leaveUnpacking();
     await using watched = await openPage(drover);
     const { page } = watched;
     const health = page.getByRole('region', { name: 'Health' });
@@ -124,6 +130,56 @@ describe('with models', () => {
     expect(existsSync(left)).toBe(false);
     expect(await health.getByRole('button', { name: 'Mend what is safe' }).count()).toBe(0);
     expect(watched.complaints).toEqual([]);
+  });
+
+  test('what was mended is told when another look has taken the button away meanwhile', async () => {
+    leaveUnpacking();
+    await using watched = await openPage(drover, { path: null });
+    const { page } = watched;
+    const mended = Promise.withResolvers<void>();
+    const tell = Promise.withResolvers<void>();
+    await page.route('**/drover/doctor/fix', async (route) => {
+      const response = await route.fetch();
+      mended.resolve();
+      await tell.promise;
+      await route.fulfill({ response });
+    });
+    await watched.visit('/');
+    const health = page.getByRole('region', { name: 'Health' });
+    const mend = health.getByRole('button', { name: 'Mend what is safe' });
+    await mend.click();
+    await mended.promise;
+    await health.getByRole('button', { name: 'Check again' }).click();
+    await mend.waitFor({ state: 'detached' });
+    expect(await page.getByText('1 thing mended').count()).toBe(0);
+    tell.resolve();
+    await page.getByText('1 thing mended').waitFor();
+  });
+
+  test('a look that began before the mending does not bring back what was mended', async () => {
+    leaveUnpacking();
+    await using watched = await openPage(drover, { path: null });
+    const { page } = watched;
+    const seen = Promise.withResolvers<void>();
+    let isHeld = false;
+    await page.route('**/drover/doctor', async (route) => {
+      if (!isHeld) return route.continue();
+      isHeld = false;
+      await route.fetch();
+      seen.resolve();
+    });
+    await watched.visit('/');
+    const health = page.getByRole('region', { name: 'Health' });
+    const mend = health.getByRole('button', { name: 'Mend what is safe' });
+    await mend.waitFor();
+    isHeld = true;
+    await health.getByRole('button', { name: 'Check again' }).click();
+    await seen.promise;
+    const next = page.waitForResponse((response) => response.url().endsWith('/drover/doctor'));
+    await mend.click();
+    await page.getByText('1 thing mended').waitFor();
+    await (await next).finished();
+    expect(await mend.count()).toBe(0);
   });
 
   test('figures come only while somebody looks', async () => {

@@ -1,5 +1,5 @@
 // What pages ask of the server, as queries that are shared, kept, and refreshed by the event stream (app/live).
-import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { QueryClient, useQuery } from '@tanstack/react-query';
 import type {
   Downloads,
   Findings,
@@ -40,7 +40,6 @@ export const queryClient = new QueryClient({
       networkMode: 'always',
       retry: (count, error) => isApiError(error) && error.status >= 500 && count < 2,
     },
-    mutations: { networkMode: 'always' },
   },
 });
 
@@ -90,13 +89,13 @@ export const useDoctor = () =>
     queryFn: async ({ signal }) => (await get<Findings>('/drover/doctor', { signal })).findings,
   });
 
-/** Mends what is safe; the findings after it are the answer. */
-export function useMend() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: () => post<Mended>('/drover/doctor/fix', {}),
-    onSuccess: ({ findings }) => client.setQueryData(keys.doctor, findings),
-  });
+/** Mends what is safe; what is left is shown at once. A look that is still on its way began before, and is made anew. */
+export async function mendSafe(): Promise<Mended> {
+  const mended = await post<Mended>('/drover/doctor/fix', {});
+  const isLooking = queryClient.isFetching({ queryKey: keys.doctor }) > 0;
+  queryClient.setQueryData(keys.doctor, mended.findings);
+  if (isLooking) void queryClient.invalidateQueries({ queryKey: keys.doctor });
+  return mended;
 }
 
 /** How far this machine is on its way from nothing to a chat. */

@@ -1,6 +1,7 @@
 // What the doctor finds: what is wrong first, each with the click or the command that mends it; what is fine is folded.
 import { RotateCw, Wrench } from 'lucide-react';
-import { useDoctor, useMend } from '../../api/queries.ts';
+import { useState } from 'react';
+import { mendSafe, useDoctor } from '../../api/queries.ts';
 import type { Tone } from '../../parts/badge.tsx';
 import { Button, ButtonLink, IconButton } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
@@ -51,18 +52,24 @@ export function Health() {
   );
 }
 
-/** What was done is told; what is left stands in the list anew. */
+/** What was done is told, also when the button has gone meanwhile; what is left stands in the list anew. */
 function MendButton() {
   const { health } = texts.home;
-  const mend = useMend();
-  const start = (): void =>
-    mend.mutate(undefined, {
-      onSuccess: ({ done }) => toast({ tone: 'ok', title: health.mended(done.length), text: done.join(' ') }),
-      onError: toastError,
-    });
+  const [isBusy, setBusy] = useState(false);
+  const start = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      const { done } = await mendSafe();
+      toast({ tone: 'ok', title: health.mended(done.length), text: done.join(' ') });
+    } catch (thrown) {
+      toastError(thrown);
+    } finally {
+      setBusy(false);
+    }
+  };
   return (
     <div>
-      <Button isSmall icon={<Wrench size={15} aria-hidden />} isBusy={mend.isPending} onClick={start}>
+      <Button isSmall icon={<Wrench size={15} aria-hidden />} isBusy={isBusy} onClick={() => void start()}>
         {health.mendSafe}
       </Button>
     </div>
