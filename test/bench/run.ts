@@ -1,6 +1,7 @@
 // `bun run bench [NAME…]`: measures side by side in one run and prints a Markdown table. Figures, not tests: it fails only when it breaks.
 import { cpus, release, totalmem } from 'node:os';
 import { build, buildPage, hostBinary, runInstalled } from '../../build.ts';
+import { endAll } from '../fixtures/ends.ts';
 import type { Figure } from './measure.ts';
 
 const words = process.argv.slice(2);
@@ -53,3 +54,4 @@ for (const [name, bench] of Object.entries(benches)) {
     );
   }
 }
+await endAll();
