@@ -38,7 +38,7 @@ export async function benchPage(): Promise<readonly Figure[]> {
   await using drover = await startDrover({ modelsFolders: [models.path] });
   await drover.waitForLine(/engine ready/);
   const load = async (place: string): Promise<Loaded> => {
-    // A browser of its own each time: nothing is cached, not even code.
+    // Windows of its own each time: nothing is cached, not even code.
     await using browser = await openBrowser({ origin: drover.url });
     const page = browser.context.pages()[0] ?? (await browser.context.newPage());
     await page.addInitScript(NOTE_HEADING);

@@ -132,7 +132,11 @@ const NARROW = ['/', '/chat/short', '/models/talker-f32', '/get/owner/choice-GGU
 const UPWARD = new Set(['/chat/short', '/settings/general']);
 
 describe('so it is at 360 px', () => {
-  beforeAll(() => resize(360));
+  beforeAll(async () => {
+    await resize(360);
+    // It slides out of view.
+    await watched.page.locator('#side').waitFor({ state: 'hidden' });
+  });
   test.each(PLACES.filter(([path]) => NARROW.includes(path)))('%s', async (path, sign) => {
     await arrive(path, sign);
     expect((await walk(watched.page)).findings).toEqual([]);

@@ -29,14 +29,14 @@ export function Navigation({ onPalette, onGo }: NavigationProps) {
         <kbd>{isMac() ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <nav aria-label={texts.app.navigation} className="navigation">
-        {ROUTES.filter((route) => route.isInNavigation).map(({ id, home, icon: Icon, load }) => (
+        {ROUTES.filter((route) => route.isInNavigation).map(({ id, home, icon: Icon, page }) => (
           <Link
             key={id}
             href={home}
             className="navigation-link"
             aria-current={isCurrent(home) ? 'page' : undefined}
             onClick={onGo}
-            onPointerEnter={() => void load().catch(() => undefined)}
+            onPointerEnter={() => void page.load().catch(() => undefined)}
           >
             <Icon size={18} aria-hidden />
             {texts.app.pages[id]}

@@ -11,7 +11,8 @@ import {
   Settings,
   Sparkles,
 } from 'lucide-react';
-import { type ComponentType, lazy } from 'react';
+import type { ComponentType } from 'react';
+import { type Code, code } from '../parts/on-demand.tsx';
 import type { texts } from '../texts/index.ts';
 
 export interface PageRoute {
@@ -21,12 +22,10 @@ export interface PageRoute {
   /** Where its link leads. */
   readonly home: string;
   readonly icon: LucideIcon;
-  readonly page: ComponentType;
+  readonly page: Code<ComponentType>;
   readonly isInNavigation: boolean;
   /** The page fills the window and scrolls within itself. */
   readonly isWhole?: boolean;
-  /** Fetched ahead, once the first page is there. */
-  readonly load: () => Promise<unknown>;
 }
 
 type Loaded = Record<string, ComponentType>;
@@ -38,10 +37,10 @@ function route(
   load: () => Promise<Loaded>,
   look: Pick<PageRoute, 'isWhole'> & { readonly isHidden?: boolean } = {},
 ): PageRoute {
-  const page = lazy(async () => {
+  const page = code(async () => {
     const found = Object.values(await load()).find((one) => typeof one === 'function');
     if (found === undefined) throw new Error(`the page ${id} has no component`);
-    return { default: found };
+    return found;
   });
   return {
     id,
@@ -49,7 +48,6 @@ function route(
     home: paths[0],
     path: paths[1],
     page,
-    load,
     isInNavigation: look.isHidden !== true,
     isWhole: look.isWhole ?? false,
   };

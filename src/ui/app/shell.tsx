@@ -1,8 +1,9 @@
 // The frame around every page: navigation at the side (behind a button where it is narrow), banners, the page itself.
 import { Menu as MenuIcon, Search, X } from 'lucide-react';
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { ButtonLink, IconButton } from '../parts/button.tsx';
+import { code, OnDemand } from '../parts/on-demand.tsx';
 import { PageHeader } from '../parts/page-header.tsx';
 import { EmptyState, Skeleton } from '../parts/states.tsx';
 import { texts } from '../texts/index.ts';
@@ -12,7 +13,7 @@ import { useDrawer } from './drawer.ts';
 import { Navigation } from './navigation.tsx';
 import { ROUTES } from './routes.ts';
 
-const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
+const palette = code(async () => (await import('./palette.tsx')).Palette);
 
 export function Shell() {
   const { isOpen, setOpen, side, opener } = useDrawer();
@@ -63,24 +64,22 @@ export function Shell() {
       <main id="content" ref={page} tabIndex={-1} className="content" inert={isOpen}>
         <Banner />
         <PageBoundary key={place}>
-          <Suspense fallback={<Skeleton lines={4} />}>
-            <Switch>
-              {ROUTES.map(({ id, path, page: Page }) => (
-                <Route key={id} path={path}>
-                  <Page />
-                </Route>
-              ))}
-              <Route>
-                <NotFound />
+          <Switch>
+            {ROUTES.map(({ id, path, page }) => (
+              <Route key={id} path={path}>
+                <OnDemand code={page} place={<Skeleton lines={4} />}>
+                  {(Page) => <Page />}
+                </OnDemand>
               </Route>
-            </Switch>
-          </Suspense>
+            ))}
+            <Route>
+              <NotFound />
+            </Route>
+          </Switch>
         </PageBoundary>
       </main>
       {isPaletteOpen && (
-        <Suspense>
-          <Palette onClose={() => setPaletteOpen(false)} />
-        </Suspense>
+        <OnDemand code={palette}>{(Palette) => <Palette onClose={() => setPaletteOpen(false)} />}</OnDemand>
       )}
     </div>
   );

@@ -1,20 +1,20 @@
 // The configuration's text: edited, checked as it is written, reviewed before it is saved, and never written over
 // somebody else's change without being told to.
 import { CircleAlert, CircleCheck, TriangleAlert } from 'lucide-react';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { get, isApiError, post, put } from '../../api/client.ts';
 import { queryClient } from '../../api/queries.ts';
 import { Button } from '../../parts/button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Notice } from '../../parts/notice.tsx';
+import { code, OnDemand } from '../../parts/on-demand.tsx';
 import { ErrorState, Loaded, Skeleton } from '../../parts/states.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 import { type Config, type ConfigWrite, keys, type Problem, useConfig } from './queries.ts';
 
-const Editor = lazy(async () => ({ default: (await import('./editor.tsx')).Editor }));
-const Diff = lazy(async () => ({ default: (await import('./editor.tsx')).Diff }));
+const editor = code(() => import('./editor.tsx'));
 const words = texts.settings.file;
 const PAUSE_MS = 400;
 
@@ -91,16 +91,18 @@ function Shown({ config }: { readonly config: Config }) {
         </>
       }
     >
-      <Suspense fallback={<Skeleton height={420} />}>
-        <Editor
-          label={words.label}
-          help={words.help}
-          text={text}
-          onChange={setText}
-          problems={problems}
-          target={target}
-        />
-      </Suspense>
+      <OnDemand code={editor} place={<Skeleton height={420} />}>
+        {({ Editor }) => (
+          <Editor
+            label={words.label}
+            help={words.help}
+            text={text}
+            onChange={setText}
+            problems={problems}
+            target={target}
+          />
+        )}
+      </OnDemand>
       <p className="field-help">{words.help}</p>
       <Problems problems={problems} isChecking={isChecking} onGo={(line) => setTarget({ line })} />
       <Dialog
@@ -138,9 +140,9 @@ function Shown({ config }: { readonly config: Config }) {
         ) : (
           failure !== null && <ErrorState error={failure} />
         )}
-        <Suspense fallback={<Skeleton height={300} />}>
-          <Diff label={words.diff} before={base.text} after={text} />
-        </Suspense>
+        <OnDemand code={editor} place={<Skeleton height={300} />}>
+          {({ Diff }) => <Diff label={words.diff} before={base.text} after={text} />}
+        </OnDemand>
       </Dialog>
     </Card>
   );
