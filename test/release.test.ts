@@ -8,9 +8,11 @@ import { sshPublicKey } from '../release/signing.ts';
 import { hostTarget } from '../release/targets.ts';
 import { readPartFacts } from '../src/base/http-part.ts';
 import { Latch } from '../src/base/sync.ts';
+import type { ReleaseNews } from '../src/core/release-news.ts';
 import { readManifest } from '../src/upgrade/manifest.ts';
-import { type CliResult, cleanEnvironment, runProgram, temporaryFolder } from './fixtures/drover.ts';
+import { type CliResult, cleanEnvironment, runProgram, startDrover, temporaryFolder } from './fixtures/drover.ts';
 import { testEngine } from './fixtures/engine.ts';
+import { openPage } from './fixtures/page.ts';
 import { paperRelease, type ReleaseServer, releaseServer, signingKey, trustedKeys } from './fixtures/paper-release.ts';
 import { eventually, rests, startLine } from './fixtures/restarts.ts';
 import { tinyLlama } from './fixtures/tiny-models.ts';
@@ -316,6 +318,45 @@ describe('drover update', () => {
     expect([none.exitCode, none.stderr]).toEqual([7, expect.stringContaining('drover-release.json')]);
     const offline = await ada.run([ada.program, 'update'], { DROVER_OFFLINE: 'true' });
     expect(offline.exitCode).toBe(7);
+  });
+
+  test('a server says it on its page, to whoever asks there and only then', async () => {
+    using ada = person(first);
+    await ada.install();
+    ada.server.serve(second);
+    await using server = await startDrover({
+      binary: ada.program,
+      engine: null,
+      environment: { DROVER_UPDATE_URL: ada.server.url },
+    });
+    await using watched = await openPage(server, { path: '/settings/about' });
+    const { page } = watched;
+    await page.getByText('This is Drover 0.1.0.').waitFor();
+    const askedBefore = ada.server.asked.length;
+    const ask = page.getByRole('button', { name: 'Look for a newer version' });
+    await ask.click();
+    const news = page.getByRole('alert').filter({ hasText: 'Drover 0.2.0 is there.' });
+    await news.getByText('drover update', { exact: true }).waitFor();
+    expect(await watched.axe()).toEqual([]);
+    await watched.picture('settings-about-newer');
+    expect(ada.server.asked.slice(askedBefore).toSorted()).toEqual(['drover-release.json', 'drover-release.json.sig']);
+    const said = await server.json<ReleaseNews>('/drover/release');
+    expect(said).toEqual({
+      ...said,
+      current: '0.1.0',
+      newest: '0.2.0',
+      isNewer: true,
+      sizeBytes: second.get(archiveOf('0.2.0'))?.length ?? 0,
+      command: 'drover update',
+      hint: null,
+    });
+    ada.server.serve(first);
+    await ask.click();
+    await page.getByText('0.1.0 is the newest version.').waitFor();
+    ada.server.serve(new Map());
+    await ask.click();
+    await page.getByText('A release may be in the making', { exact: false }).waitFor();
+    expect(await ada.version()).toBe('0.1.0');
   });
 
   const setpriv = process.getuid?.() === 0 ? Bun.which('setpriv') : null;

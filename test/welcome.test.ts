@@ -135,6 +135,8 @@ test('an empty machine: no model but the probe, no engine and why; another attem
   const recommended = await drover.json<RecommendedModels>('/drover/recommended');
   expect(recommended.failure).toMatchObject({ kind: 'offline' });
   expect(recommended.models.length).toBeGreaterThan(0);
+  const release = await drover.request('/drover/release');
+  expect([release.status, await release.json()]).toMatchObject([503, { error: { code: 'offline' } }]);
 });
 
 describe('with a hub', () => {

@@ -156,6 +156,8 @@ export const PERMISSIONS: readonly Permission[] = [
   ]),
   ...rows('system_status', 'GET', ['/drover/engine']),
   ...rows('admin', 'POST', ['/drover/engine/update', '/drover/engine/use', '/drover/engine/rollback']),
+  // It asks another host.
+  ...rows('admin', 'GET', ['/drover/release']),
   ...rows('admin', 'GET', ['/drover/keys']),
   ...rows('admin', 'POST', ['/drover/keys']),
   ...rows('admin', 'DELETE', ['/drover/keys/:name']),

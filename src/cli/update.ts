@@ -2,22 +2,19 @@
 // goes over to it without a gap. Never unasked.
 import { join } from 'node:path';
 import { Fault } from '../base/fault.ts';
-import { realPathOf } from '../base/file.ts';
 import { environment } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import { refreshExtras } from '../upgrade/extras.ts';
 import { type Installation, installationOf } from '../upgrade/installation.ts';
-import { ORIGIN, TARGET } from '../upgrade/origin.ts';
-import { managerOf } from '../upgrade/package-manager.ts';
-import type { ReleaseSource } from '../upgrade/release.ts';
 import { type Looked, look, type RolledBack, rollBack, update as updateInPlace } from '../upgrade/update.ts';
 import type { Call, Run } from './command-line.ts';
+import { originOf, thisExecutable } from './release-origin.ts';
 import { bytesText, dim, green, print, printJson, progressLine, tell } from './terminal.ts';
 import { type Restarted, restartServers } from './update-restart.ts';
 import { VERSION } from './version.ts';
 
 export const update: Run = async (call) => {
-  const { target, source } = whereFrom(call);
+  const { target, source } = originOf(call.config.settings, call.signal);
   const about = { ...source, target, version: VERSION };
   if (call.options.check === true) return tellLooked(call, await look(about));
   const installation = ownInstallation();
@@ -74,29 +71,9 @@ async function finish(call: Call, installation: Installation, done: RolledBack, 
   return tellDone(call, done, servers.restarted);
 }
 
-interface Origin {
-  readonly target: string;
-  readonly source: ReleaseSource;
-}
-
-function whereFrom(call: Call): Origin {
-  const { updateUrl, offline } = call.config.settings;
-  if (offline) throw new Fault('offline', 'Offline nothing is fetched.', { blame: 'caller' });
-  const url = updateUrl === '' ? ORIGIN.url : updateUrl;
-  if (TARGET === null || ORIGIN.keys.length === 0 || url === null) {
-    const lacks = url === null ? 'knows no place that has releases' : 'trusts no key that signs releases';
-    throw new Fault('not_supported', `This executable was not made for a release: it ${lacks}.`, {
-      hint: 'Take one from a release, or build it anew from the newest source.',
-    });
-  }
-  if (!URL.canParse(url)) throw new Fault('config_invalid', `updateUrl is not an address: ${url}`);
-  return { target: TARGET, source: { url, keys: ORIGIN.keys, signal: call.signal } };
-}
-
 /** Throws `not_supported` where somebody else looks after the executable. */
 function ownInstallation(): Installation {
-  const program = realPathOf(process.execPath) ?? process.execPath;
-  const manager = managerOf(program, environment().DROVER_IMAGE === '1');
+  const { program, manager } = thisExecutable();
   if (manager === null) return installationOf(program);
   throw new Fault('not_supported', `${manager.name} looks after ${program}.`, { hint: manager.hint });
 }

@@ -13,7 +13,7 @@ import { surroundingsOf } from './surroundings.ts';
 export function makeWelcome(
   options: DesksOptions,
   { advisor, downloads }: Pick<Desks, 'advisor' | 'downloads'>,
-): Pick<Desks, 'doctor' | 'samples' | 'recommended' | 'visit'> {
+): Pick<Desks, 'doctor' | 'samples' | 'recommended' | 'visit' | 'askRelease'> {
   const { drover, bus, engines, choice, settings, library } = options;
   const isOffline = (): boolean => settings().offline;
   // Without a look at disks, which may hang where a network is gone.
@@ -34,5 +34,7 @@ export function makeWelcome(
       isOffline,
     }),
     visit: new FirstVisit({ drover, choice, engines, bus, isOffline, settleEngine: () => drover.settleEngine() }),
+    // Needed when somebody asks, which most servers never are.
+    askRelease: async (signal) => (await import('./release-origin.ts')).askRelease(settings(), signal),
   };
 }

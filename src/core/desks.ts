@@ -26,6 +26,7 @@ import type { ModelRegistrations } from './model-registrations.ts';
 import type { ModelStorage } from './model-storage.ts';
 import type { PerformanceWindow } from './performance-window.ts';
 import type { Recommended } from './recommended.ts';
+import type { AskRelease } from './release-news.ts';
 import type { Sessions } from './sessions.ts';
 import type { SettingsDesk } from './settings-desk.ts';
 import type { SystemReports } from './system-reports.ts';
@@ -66,4 +67,5 @@ export interface Desks {
   readonly samples: MachineSamples;
   readonly recommended: Recommended;
   readonly visit: FirstVisit;
+  readonly askRelease: AskRelease;
 }

@@ -174,6 +174,16 @@ test('the engine is shown as it is: given, so not ours to change', async () => {
   expect(await watched.axe()).toEqual([]);
 });
 
+test('whether there is a newer version is asked on a click; one that is of no release says what to do', async () => {
+  const { page } = watched;
+  await page.getByRole('tab', { name: 'About' }).click();
+  await page.getByText('This is Drover ', { exact: false }).waitFor();
+  await page.getByRole('button', { name: 'Look for a newer version' }).click();
+  await page.getByRole('alert').getByText('This executable was not made for a release', { exact: false }).waitFor();
+  await page.getByText('Take one from a release', { exact: false }).waitFor();
+  expect(await watched.axe()).toEqual([]);
+});
+
 test('colours are chosen, at once and for good', async () => {
   const { page } = watched;
   await page.getByRole('tab', { name: 'Appearance' }).click();
@@ -184,5 +194,5 @@ test('colours are chosen, at once and for good', async () => {
   await watched.visit('/settings/server');
   expect(await ground()).toBe('rgb(17, 19, 18)');
   expect(await watched.axe()).toEqual([]);
-  expect(watched.complaints.filter((text) => !/status of 40[09]/.test(text))).toEqual([]);
+  expect(watched.complaints.filter((text) => !/status of (40[09]|501)/.test(text))).toEqual([]);
 });

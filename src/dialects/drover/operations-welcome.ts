@@ -22,6 +22,15 @@ export const RECOMMENDED: Operation = {
   answer: answer.recommendedAnswer,
 };
 
+export const RELEASE: Operation = {
+  summary: 'Whether there is a newer Drover',
+  description:
+    'The same as `drover update --check`: asks the place of the releases, now and only now, and checks its signature. Nothing is fetched or changed; `command` is what to type on the machine. 501 where the executable is of no release, as from a checkout.',
+  answer: answer.releaseAnswer,
+  errors: [501, 502, 503],
+  exampleStatus: 501,
+};
+
 export const SETUP: Operation = {
   summary: 'How far this machine is on its way from nothing to a chat',
   answer: answer.setupAnswer,

@@ -7,7 +7,7 @@ import { isTrue, queryOf, readFields } from '../intake.ts';
 import { described } from './operations.ts';
 import * as op from './operations-welcome.ts';
 
-export function welcomeRoutes(app: AnyElysia, { doctor, recommended, visit }: Desks): void {
+export function welcomeRoutes(app: AnyElysia, { askRelease, doctor, recommended, visit }: Desks): void {
   app
     .get('/drover/doctor', async ({ request }) => ({ findings: await examine(doctor, request) }), {
       detail: described(op.DOCTOR),
@@ -16,6 +16,7 @@ export function welcomeRoutes(app: AnyElysia, { doctor, recommended, visit }: De
     .get('/drover/recommended', ({ request }) => recommended.forThisMachine(request.signal), {
       detail: described(op.RECOMMENDED),
     })
+    .get('/drover/release', ({ request }) => askRelease(request.signal), { detail: described(op.RELEASE) })
     .get('/drover/setup', () => visit.state(), { detail: described(op.SETUP) })
     .post('/drover/setup/engine', ({ request }) => tryEngine(visit, request), {
       parse: 'none',

@@ -54,6 +54,17 @@ export const recommendedAnswer = () =>
     { $id: 'RecommendedModels' },
   );
 
+export const releaseAnswer = () =>
+  Type.Object({
+    current: text('The version that answers.'),
+    newest: text(),
+    isNewer: yes('`newest` is newer than what answers.'),
+    madeAt: orNull(whole('Of its source, in milliseconds of the epoch.')),
+    sizeBytes: whole('To fetch.'),
+    command: orNull(text('What to type on the machine.')),
+    hint: orNull(text('How, where somebody else looks after the executable.')),
+  });
+
 export const setupAnswer = () =>
   Type.Object(
     {

@@ -1,5 +1,5 @@
 // What pages ask of the server, as queries that are shared, kept, and refreshed by the event stream (app/live).
-import { QueryClient, useQuery } from '@tanstack/react-query';
+import { QueryClient, type QueryKey, useQuery } from '@tanstack/react-query';
 import type {
   Downloads,
   Findings,
@@ -42,6 +42,13 @@ export const queryClient = new QueryClient({
     },
   },
 });
+
+/** What a change has answered, at once. What is still on its way was asked before it, and is asked anew. */
+export function adopt<T>(queryKey: QueryKey, next: T | ((known: T | undefined) => T | undefined)): void {
+  const isOnItsWay = queryClient.isFetching({ queryKey }) > 0;
+  queryClient.setQueryData<T>(queryKey, next);
+  if (isOnItsWay) void queryClient.invalidateQueries({ queryKey });
+}
 
 export const useStatus = () =>
   useQuery({ queryKey: keys.status, queryFn: ({ signal }) => get<Status>('/drover/status', { signal }) });
@@ -89,12 +96,10 @@ export const useDoctor = () =>
     queryFn: async ({ signal }) => (await get<Findings>('/drover/doctor', { signal })).findings,
   });
 
-/** Mends what is safe; what is left is shown at once. A look that is still on its way began before, and is made anew. */
+/** Mends what is safe; what is left is shown at once. */
 export async function mendSafe(): Promise<Mended> {
   const mended = await post<Mended>('/drover/doctor/fix', {});
-  const isLooking = queryClient.isFetching({ queryKey: keys.doctor }) > 0;
-  queryClient.setQueryData(keys.doctor, mended.findings);
-  if (isLooking) void queryClient.invalidateQueries({ queryKey: keys.doctor });
+  adopt<Findings['findings']>(keys.doctor, mended.findings);
   return mended;
 }
 

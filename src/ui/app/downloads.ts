@@ -1,7 +1,7 @@
 // Downloads as every page knows them: which are open, how far, begun and steered from anywhere.
 import type { Download } from '../api/answers.ts';
 import { post, remove } from '../api/client.ts';
-import { keys, queryClient } from '../api/queries.ts';
+import { adopt, keys, queryClient } from '../api/queries.ts';
 
 const GOES_ON: ReadonlySet<Download['state']> = new Set(['queued', 'downloading', 'verifying', 'paused', 'failed']);
 
@@ -14,7 +14,7 @@ export const ratioOf = (doneBytes: number, totalBytes: number | null): number | 
   totalBytes === null || totalBytes <= 0 ? null : Math.min(1, doneBytes / totalBytes);
 
 const note = (job: Download): void =>
-  void queryClient.setQueryData<readonly Download[]>(keys.downloads, (known = []) =>
+  adopt<readonly Download[]>(keys.downloads, (known = []) =>
     known.some(({ id }) => id === job.id) ? known.map((other) => (other.id === job.id ? job : other)) : [job, ...known],
   );
 

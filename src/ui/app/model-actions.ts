@@ -3,7 +3,7 @@
 import { useSyncExternalStore } from 'react';
 import type { Instance, Model } from '../api/answers.ts';
 import { type ApiError, isApiError, lines, post } from '../api/client.ts';
-import { keys, queryClient } from '../api/queries.ts';
+import { adopt, keys, queryClient } from '../api/queries.ts';
 
 export interface Loading {
   readonly isRunning: boolean;
@@ -71,9 +71,7 @@ export const stopAllModels = (): Promise<unknown> => post('/drover/models/stop',
 /** No event tells of it, so what is known of models is mended here. */
 export async function pinModel(model: string, pinned: boolean): Promise<void> {
   const changed = await post<Model>('/drover/models/pin', { model, pinned });
-  queryClient.setQueryData<readonly Model[]>(keys.models, (known) =>
-    known?.map((other) => (other.id === changed.id ? changed : other)),
-  );
+  adopt<readonly Model[]>(keys.models, (known) => known?.map((other) => (other.id === changed.id ? changed : other)));
   await queryClient.invalidateQueries({ queryKey: keys.instances });
 }
 

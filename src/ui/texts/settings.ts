@@ -138,7 +138,15 @@ export const settings = {
   appearance: { title: 'Appearance', colours: 'Colours', text: 'Kept on this device. Motion follows the system.' },
   about: {
     title: 'About',
-    text: 'Drover makes this machine serve language models. It asks no other host for anything but models and engines, and those only when it is told to.',
+    text: 'Drover makes this machine serve language models. It asks no other host for anything but models, engines and newer versions, and those only when it is told to.',
+    version: (version: string) => `This is Drover ${version}.`,
+    ask: 'Look for a newer version',
+    isNewest: (version: string) => `${version} is the newest version.`,
+    isThere: (version: string) => `Drover ${version} is there.`,
+    facts: (made: string | null, bytes: string) =>
+      made === null ? `${bytes} to fetch.` : `Of ${made}; ${bytes} to fetch.`,
+    way: 'On the machine that Drover runs on, this brings it; streams end whole, and “drover rollback” goes back:',
+    copy: 'Copy the command',
     licences:
       'Inside: React, Base UI, TanStack Query and Virtual, wouter, Lucide, marked, highlight.js, uPlot, CodeMirror and Swagger UI, each under its own free licence.',
     docs: 'API documents',

@@ -3,11 +3,12 @@ import { useLocation, useParams } from 'wouter';
 import { PageHeader } from '../../parts/page-header.tsx';
 import { Tabs } from '../../parts/tabs.tsx';
 import { texts } from '../../texts/index.ts';
+import { About } from './about.tsx';
 import { Engine } from './engine.tsx';
 import { ConfigFile } from './file.tsx';
 import { Folders } from './folders.tsx';
 import { General } from './general.tsx';
-import { About, Appearance, Server } from './server.tsx';
+import { Appearance, Server } from './server.tsx';
 
 const words = texts.settings;
 type Section = keyof typeof words.tabs;

@@ -15,7 +15,7 @@ import { Facts } from '../../parts/table.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
 import { texts } from '../../texts/index.ts';
 
-const { server: words, appearance, about } = texts.settings;
+const { server: words, appearance } = texts.settings;
 
 /** Nobody would start it again. */
 const isOnItsOwn = (keeper: Status['keeper'] | undefined): boolean => keeper === null || keeper?.kind === 'terminal';
@@ -99,18 +99,6 @@ export function Appearance() {
           items={(['system', 'light', 'dark'] as const).map((value: Theme) => ({ value, label: names[value] }))}
         />
       </div>
-    </Card>
-  );
-}
-
-export function About() {
-  return (
-    <Card title={about.title}>
-      <p>{about.text}</p>
-      <p className="dim">{about.licences}</p>
-      <p>
-        <a href="/docs">{about.docs}</a>
-      </p>
     </Card>
   );
 }
