@@ -13,10 +13,10 @@ interface Seen {
   readonly openedMs: readonly number[];
 }
 
-/** A browser of its own each time: nothing is cached, not even code. */
+/** Windows of its own each time: nothing is cached, not even code. */
 async function look(drover: RunningDrover, isPlain: boolean): Promise<Seen> {
   await using browser = await openBrowser({ origin: drover.url });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
+  const page = await browser.context.newPage();
   if (isPlain) await leaveResolverOut(page);
   await page.goto(`${drover.url}/health`);
   const startedAt = performance.now();

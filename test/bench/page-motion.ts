@@ -73,7 +73,7 @@ async function chat(drover: RunningDrover): Promise<Figure> {
   const long = writtenChat({ id: 'long', title: 'Long', modelId: 'scripted', messageCount: MESSAGES, text });
   await drover.json('/drover/chats/import', { chats: [long] });
   await using browser = await openBrowser({ origin: drover.url });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
+  const page = await browser.context.newPage();
   await page.goto(`${drover.url}/ui/chat/long`);
   await page.getByText(`Answer ${MESSAGES - 1}`).waitFor();
   await page.getByRole('region', { name: 'Messages' }).hover();
@@ -83,7 +83,7 @@ async function chat(drover: RunningDrover): Promise<Figure> {
 
 async function log(drover: RunningDrover): Promise<Figure> {
   await using browser = await openBrowser({ origin: drover.url });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
+  const page = await browser.context.newPage();
   await drover.json('/drover/models/load', { model: 'talkative' });
   await page.goto(`${drover.url}/ui/instances/talkative`);
   await page.getByText(/([5-9]|\d\d),\d{3} lines/).waitFor();
@@ -94,7 +94,7 @@ async function log(drover: RunningDrover): Promise<Figure> {
 
 async function stream(drover: RunningDrover): Promise<Figure> {
   await using browser = await openBrowser({ origin: drover.url });
-  const page = browser.context.pages()[0] ?? (await browser.context.newPage());
+  const page = await browser.context.newPage();
   await page.goto(`${drover.url}/ui/chat?model=scripted`);
   const composer = page.getByRole('textbox', { name: 'Your message' });
   await composer.fill(`fast ${STREAM_SECONDS}`);

@@ -40,7 +40,7 @@ export async function benchPage(): Promise<readonly Figure[]> {
   const load = async (place: string): Promise<Loaded> => {
     // Windows of its own each time: nothing is cached, not even code.
     await using browser = await openBrowser({ origin: drover.url });
-    const page = browser.context.pages()[0] ?? (await browser.context.newPage());
+    const page = await browser.context.newPage();
     await page.addInitScript(NOTE_HEADING);
     await page.goto(`${drover.url}/health`);
     await page.goto(`${drover.url}/ui/${place}`, { waitUntil: 'commit' });

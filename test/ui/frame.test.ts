@@ -130,6 +130,27 @@ test('a server that goes away is told at once, and one that comes back is found 
   }
 });
 
+test('code that does not come: a page says so in its place, the palette by itself, and the frame stays', async () => {
+  await using watched = await openPage(drover, { path: '/models' });
+  const { page } = watched;
+  // As after an update of the server, which has files of other names.
+  await page.route('**/ui/files/part-*.js', (route) => route.fulfill({ status: 404, body: '' }));
+  await page.keyboard.press('Control+k');
+  const news = page.getByRole('dialog').filter({ hasText: 'This page could not be opened' });
+  await news.getByText('The server may have been updated', { exact: false }).waitFor();
+  expect(await page.locator('h1').textContent()).toBe('Models');
+  await page.getByRole('link', { name: 'Benchmarks' }).click();
+  const place = page.getByRole('alert').filter({ hasText: 'This page could not be opened' });
+  await place.getByRole('button', { name: 'Reload' }).waitFor();
+  await page.getByRole('link', { name: 'Models', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor();
+  await page.unroute('**/ui/files/part-*.js');
+  await news.getByRole('button', { name: 'Reload' }).click();
+  await news.waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Where to, or what to do?' }).waitFor();
+});
+
 test('what changed before the news began to come is caught up with', async () => {
   await drover.json('/drover/models/load', { model: 'talker-f32' });
   await using watched = await openPage(drover, { path: null });

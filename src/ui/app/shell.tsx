@@ -6,6 +6,7 @@ import { ButtonLink, IconButton } from '../parts/button.tsx';
 import { code, OnDemand } from '../parts/on-demand.tsx';
 import { PageHeader } from '../parts/page-header.tsx';
 import { EmptyState, Skeleton } from '../parts/states.tsx';
+import { toast } from '../parts/toast.tsx';
 import { texts } from '../texts/index.ts';
 import { Banner } from './banner.tsx';
 import { PageBoundary } from './boundary.tsx';
@@ -33,6 +34,11 @@ export function Shell() {
   const openPalette = (): void => {
     setOpen(false);
     setPaletteOpen(true);
+  };
+  const noPalette = (): void => {
+    setPaletteOpen(false);
+    const { title, text, action } = texts.app.pageFailed;
+    toast({ tone: 'bad', title, text, action: { label: action, onSelect: () => globalThis.location.reload() } });
   };
   const isWhole = ROUTES.find((route) => route.home === `/${place}`)?.isWhole === true;
   return (
@@ -79,7 +85,9 @@ export function Shell() {
         </PageBoundary>
       </main>
       {isPaletteOpen && (
-        <OnDemand code={palette}>{(Palette) => <Palette onClose={() => setPaletteOpen(false)} />}</OnDemand>
+        <OnDemand code={palette} onFailure={noPalette}>
+          {(Palette) => <Palette onClose={() => setPaletteOpen(false)} />}
+        </OnDemand>
       )}
     </div>
   );

@@ -1,6 +1,6 @@
 // What comes when it is first shown, or ahead of that. It is there the moment its code is: Suspense would hold it back until
 // what keeps its place has stood for 300 ms, and put that there even for code that has come already.
-import { type ReactNode, useLayoutEffect, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 
 export interface Code<T> {
   /** Null until it has come. */
@@ -34,19 +34,26 @@ interface OnDemandProps<T> {
   readonly code: Code<T>;
   /** Shown until it has come. */
   readonly place?: ReactNode;
+  /** Told why it cannot be had; without it that is thrown, to the boundary around. */
+  readonly onFailure?: (thrown: unknown) => void;
   readonly children: (known: T) => ReactNode;
 }
 
-/** A failure is thrown on, to the boundary around it. */
-export function OnDemand<T>({ code, place = null, children }: OnDemandProps<T>) {
+export function OnDemand<T>({ code, place = null, onFailure, children }: OnDemandProps<T>) {
   const [failure, setFailure] = useState<{ readonly thrown: unknown } | null>(null);
   const [, setCome] = useState(false);
+  const fail = useRef(onFailure);
+  fail.current = onFailure;
   useLayoutEffect(() => {
     if (code.known() !== null) return;
     let isLeft = false;
     code.load().then(
       () => isLeft || setCome(true),
-      (thrown) => isLeft || setFailure({ thrown }),
+      (thrown) => {
+        if (isLeft) return;
+        if (fail.current === undefined) setFailure({ thrown });
+        else fail.current(thrown);
+      },
     );
     return () => {
       isLeft = true;
