@@ -1,6 +1,7 @@
 // What is meant with one model and how far that has come: up, down, or down and up again. Whoever asks last is obeyed, one
 // step after the other, so that requests that race end in one state. It must never decide that a model is wanted.
 import { type Fault, toFault } from '../base/fault.ts';
+import { untilAborted } from '../base/sync.ts';
 import type { StopOptions } from './drover.ts';
 import type { InstanceState } from './vocabulary.ts';
 
@@ -12,7 +13,7 @@ export type Goal = 'up' | 'down' | 'again';
 export interface CourseActs {
   /** Of the model's process, as it is now. */
   state(): InstanceState;
-  /** Resolves when it runs. The abort ends the waiting. */
+  /** Resolves when it runs. Once aborted, nobody hears of it, and it must begin nothing more. */
   start(signal: AbortSignal): Promise<unknown>;
   /** Resolves when it is gone. */
   stop(options: StopOptions): Promise<void>;
@@ -29,6 +30,10 @@ export class Course {
   #revision = 0;
   #waiting: AbortController | null = null;
   #stopping: StopOptions = {};
+  /** Stops that are under way, each asked for when it was meant. Empty: none is. */
+  #ends: Promise<void>[] = [];
+  /** What was asked when the last of them was begun. */
+  #endedRevision = 0;
   #work: Promise<void> = Promise.resolve();
   /** False again in the very moment in which nothing more is meant: who asks a moment later must not be overheard. */
   #isDriving = false;
@@ -68,6 +73,8 @@ export class Course {
     this.#stopping = options;
     this.#failure = null;
     this.#turn();
+    // Not when the one under way has ended: by then somebody else may have it start anew, who asked later.
+    if (this.#ends.length > 0 && goal !== 'up') this.#ends.push(this.#end());
     if (this.#isDriving) return;
     this.#isDriving = true;
     this.#work = this.#drive();
@@ -121,8 +128,10 @@ export class Course {
       () => null,
       (thrown: unknown) => toFault(thrown),
     );
-    if (this.#revision !== revision) return;
-    this.#goal = goal === 'again' && fault === null ? 'up' : null;
+    // A stop that was asked for while one was under way has ended with it.
+    const isMet = this.#revision === revision || (fault === null && this.#revision === this.#endedRevision);
+    if (!isMet) return;
+    this.#goal = this.#goal === 'again' && fault === null ? 'up' : null;
     this.#failure = fault;
     this.look();
     if (fault !== null && goal === 'up') this.#acts.onFailure(fault);
@@ -130,15 +139,34 @@ export class Course {
 
   async #step(goal: Goal): Promise<void> {
     if (goal !== 'up') {
-      await this.#acts.stop(this.#stopping);
+      this.#ends.push(this.#end());
+      await this.#untilEnded();
       return;
     }
     const waiting = new AbortController();
     this.#waiting = waiting;
     try {
-      await this.#acts.start(waiting.signal);
+      // What is given up holds up nothing, whatever it still waits for: a stop that comes late would end what others ask then.
+      await untilAborted(this.#acts.start(waiting.signal), waiting.signal);
     } finally {
       this.#waiting = null;
+    }
+  }
+
+  #end(): Promise<void> {
+    this.#endedRevision = this.#revision;
+    const end = this.#acts.stop(this.#stopping);
+    // One that fails while another is waited for must not end the process.
+    end.catch(() => undefined);
+    return end;
+  }
+
+  async #untilEnded(): Promise<void> {
+    try {
+      // Others may come meanwhile.
+      for (let index = 0; index < this.#ends.length; index += 1) await this.#ends[index];
+    } finally {
+      this.#ends = [];
     }
   }
 }

@@ -104,9 +104,6 @@ export class NamedInstances {
       course.letBe();
       return 'stopped';
     }
-    if (status === 'stopping' && options.force !== true && course.goal === 'down') return status;
-    // A stop that is under way waits for its requests; force does not wait for that.
-    if (options.force === true) void this.#askStop(id, options).catch(() => undefined);
     course.want('down', options);
     return 'stopping';
   }

@@ -14,6 +14,9 @@ class Paper {
   #load: Latch | null = null;
   #stop: Latch | null = null;
   starts = 0;
+  stops = 0;
+  /** A start looks at something that cannot be given up, and hears of an abort only after it. */
+  isDeaf = false;
   readonly course: Course = new Course({
     state: () => this.state,
     start: (signal) => this.#start(signal),
@@ -60,12 +63,14 @@ class Paper {
     const load = this.#load ?? new Latch();
     this.#load = load;
     if (this.state !== 'stopping') this.become('starting');
+    if (this.isDeaf) return load.promise;
     const left = new Latch();
     signal.addEventListener('abort', () => left.fail(signal.reason), { once: true });
     return Promise.race([load.promise, left.promise]);
   }
 
   #end(): Promise<void> {
+    this.stops += 1;
     if (this.state === 'stopped' || this.state === 'failed') return Promise.resolve();
     this.become('stopping');
     this.#stop ??= new Latch();
@@ -115,6 +120,47 @@ test('a stop while it loads ends the load, and is no failure', async () => {
   paper.gone();
   await paper.course.settled();
   expect([paper.course.status, paper.failures]).toEqual(['stopped', []]);
+});
+
+test('a stop does not wait for a start that is given up and still busy', async () => {
+  const paper = new Paper();
+  paper.isDeaf = true;
+  paper.course.want('up');
+  await turns();
+  paper.course.want('down');
+  await turns();
+  expect(paper.isEnding).toBe(true);
+  paper.gone();
+  await paper.course.settled();
+  expect([paper.course.status, paper.failures]).toEqual(['stopped', []]);
+});
+
+test('a stop that is asked for while one is under way counts from then on, not from the end of that one', async () => {
+  const paper = new Paper();
+  paper.become('ready');
+  paper.course.want('down');
+  paper.course.want('up');
+  paper.course.want('down');
+  expect(paper.stops).toBe(2);
+  paper.gone();
+  // Somebody else has it start anew, who asked later.
+  paper.become('starting');
+  await paper.course.settled();
+  expect([paper.stops, paper.course.goal, paper.course.status]).toEqual([2, null, 'starting']);
+});
+
+test('a restart that is asked for while it ends is up again after that one end', async () => {
+  const paper = new Paper();
+  paper.become('ready');
+  paper.course.want('down');
+  paper.course.want('again');
+  expect(paper.stops).toBe(2);
+  paper.gone();
+  await turns();
+  expect([paper.isLoading, paper.starts, paper.stops]).toEqual([true, 1, 2]);
+  paper.loaded();
+  await paper.course.settled();
+  expect(paper.course.status).toBe('running');
 });
 
 test('a start while it ends waits for the end, and tells that it was stopped between', async () => {
