@@ -334,6 +334,11 @@ const STEPS: readonly Step[] = [
     expect(answer.json.downloadId).toMatch(/^[\w-]+$/);
     ({ downloadId } = answer.json);
     await stalls;
+    // What was sent must also have been read.
+    await eventually(
+      async () => (await api<{ totalBytes: number | null }>(`/api/models/downloads/${downloadId}`)).totalBytes !== null,
+      () => 'the size of the download is not known',
+    );
   }),
   step('List Downloads', async (number) => {
     const answer = await send(number);
