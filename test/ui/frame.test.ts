@@ -145,8 +145,10 @@ test('code that does not come: a page says so in its place, the palette by itsel
   await page.getByRole('link', { name: 'Models', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor();
   await page.unroute('**/ui/files/part-*.js');
+  const reloaded = page.waitForEvent('load');
   await news.getByRole('button', { name: 'Reload' }).click();
-  await news.waitFor({ state: 'detached' });
+  await reloaded;
+  await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor();
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox', { name: 'Where to, or what to do?' }).waitFor();
 });
