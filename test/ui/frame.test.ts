@@ -131,10 +131,16 @@ test('a server that goes away is told at once, and one that comes back is found 
 });
 
 test('code that does not come: a page says so in its place, the palette by itself, and the frame stays', async () => {
-  await using watched = await openPage(drover, { path: '/models' });
+  await using watched = await openPage(drover, { path: null });
   const { page } = watched;
-  // As after an update of the server, which has files of other names.
-  await page.route('**/ui/files/part-*.js', (route) => route.fulfill({ status: 404, body: '' }));
+  let isUpdated = false;
+  // From the beginning: a page that is open already may still ask past it.
+  await page.route('**/ui/files/part-*.js', (route) =>
+    isUpdated ? route.fulfill({ status: 404, body: '' }) : route.continue(),
+  );
+  await watched.visit('/models');
+  // The server has files of other names now.
+  isUpdated = true;
   await page.keyboard.press('Control+k');
   const news = page.getByRole('dialog').filter({ hasText: 'This page could not be opened' });
   await news.getByText('The server may have been updated', { exact: false }).waitFor();
@@ -144,7 +150,7 @@ test('code that does not come: a page says so in its place, the palette by itsel
   await place.getByRole('button', { name: 'Reload' }).waitFor();
   await page.getByRole('link', { name: 'Models', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor();
-  await page.unroute('**/ui/files/part-*.js');
+  isUpdated = false;
   const reloaded = page.waitForEvent('load');
   await news.getByRole('button', { name: 'Reload' }).click();
   await reloaded;
